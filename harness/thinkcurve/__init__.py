@@ -1,0 +1,51 @@
+"""thinkcurve: accuracy against thinking, measured.
+
+The public names below are loaded when first used, so that ``import thinkcurve`` itself costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from thinkcurve.analysis.curve import Curve, Point
+    from thinkcurve.errors import BackendError, ThinkcurveError, UsageError
+    from thinkcurve.run import Run, load_run, sweep
+    from thinkcurve.study import Study, load_study
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BackendError",
+    "Curve",
+    "Point",
+    "Run",
+    "Study",
+    "ThinkcurveError",
+    "UsageError",
+    "load_run",
+    "load_study",
+    "sweep",
+]
+
+_HOMES = {
+    "BackendError": "thinkcurve.errors",
+    "Curve": "thinkcurve.analysis.curve",
+    "Point": "thinkcurve.analysis.curve",
+    "Run": "thinkcurve.run",
+    "Study": "thinkcurve.study",
+    "ThinkcurveError": "thinkcurve.errors",
+    "UsageError": "thinkcurve.errors",
+    "load_run": "thinkcurve.run",
+    "load_study": "thinkcurve.study",
+    "sweep": "thinkcurve.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'thinkcurve' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

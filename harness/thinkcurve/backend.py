@@ -1,0 +1,150 @@
+"""The port to models: what a backend must offer, and the records that go in and out.
+
+A backend is one file outside the engine, reached by an entry point. It answers one request per coroutine;
+batching, connection pools and retries of single connections are its own business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, Protocol
+
+import msgspec
+
+from thinkcurve.budget import Control, ThinkingFormat
+from thinkcurve.problem import Message
+
+
+class ModelInfo(msgspec.Struct, frozen=True):
+    """What a backend knows of its model; ``None`` is unknown, never a default.
+
+    ``fingerprint`` is a hash of the weights, or the provider's own version string. ``active_parameters``,
+    ``layers`` and ``width`` (d_model) feed the FLOPs estimate. ``context_tokens`` bounds prompt + thinking + answer.
+    """
+
+    name: str
+    revision: str | None = None
+    fingerprint: str | None = None
+    active_parameters: int | None = None
+    layers: int | None = None
+    width: int | None = None
+    context_tokens: int | None = None
+    thinking: ThinkingFormat | None = None
+    engine: str | None = None
+    """Engine and version, such as ``xllamacpp 2026.10.1``."""
+    is_local: bool = False
+    """Whether tokens cost nothing but time, so that a dry run may generate a few to measure the speed."""
+
+
+class Sampling(msgspec.Struct, frozen=True):
+    """How tokens are drawn. Temperature 0 is true greedy."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+
+
+class Continuation(msgspec.Struct, frozen=True, tag="continuation"):
+    """A prefix to be continued exactly: token ids, or text where an endpoint has no ids."""
+
+    token_ids: tuple[int, ...] | None = None
+    text: str | None = None
+
+
+class Chat(msgspec.Struct, frozen=True, tag="chat"):
+    """Messages for a model that enforces its own budget (controls ``native``, ``effort``, ``server``, ``prompt``)."""
+
+    messages: tuple[Message, ...]
+    budget_tokens: int | None = None
+    effort: str | None = None
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One generation. ``stop_ids`` and ``stop`` end it; the stopping token or text is not part of the result."""
+
+    prompt: Continuation | Chat
+    max_tokens: int
+    sampling: Sampling = Sampling()
+    seed: int = 0
+    stop_ids: tuple[int, ...] = ()
+    stop: tuple[str, ...] = ()
+    top_logprobs: int | None = None
+
+
+class Stop(StrEnum):
+    """Why a generation ended."""
+
+    STOP = "stop"
+    """A stop id or stop text was produced."""
+    EOS = "eos"
+    """The model ended its turn."""
+    LENGTH = "length"
+    """``max_tokens`` was reached."""
+    CONTEXT = "context"
+    """The context window was full."""
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Token counts of one generation as the engine or provider reported them; ``None`` is not reported.
+
+    ``source`` says who counted the thinking: ``provider``, ``parser``, ``client`` or ``unknown``.
+    """
+
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    thinking_tokens: int | None = None
+    answer_tokens: int | None = None
+    source: str = "unknown"
+
+
+class Generation(msgspec.Struct, frozen=True):
+    """What came back. ``text`` is the continuation, or the answer where a provider keeps ``thinking`` apart.
+
+    ``token_ids`` excludes the stopping token; ``logprobs`` are natural logs, one a generated token.
+    ``wall_s`` runs from sending the request to its end, queueing in the engine included; ``raw`` is the
+    provider's own usage object.
+    """
+
+    text: str
+    stop: Stop
+    token_ids: tuple[int, ...] | None = None
+    thinking: str | None = None
+    usage: Usage = Usage()
+    logprobs: tuple[float, ...] | None = None
+    top_logprobs: tuple[dict[int, float], ...] | None = None
+    wall_s: float = 0.0
+    raw: dict[str, Any] | None = None
+
+
+class Tokenizer(Protocol):
+    """A model's own tokenizer, for backends that continue token ids."""
+
+    def render(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        """The chat prompt as ids, ending where the assistant's turn (and, if the template opens it, thinking) begins."""
+        ...
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """``text`` as ids, markers read as special tokens, with no begin-of-sequence token added."""
+        ...
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """The text of ``token_ids``, markers included."""
+        ...
+
+
+class Backend(Protocol):
+    """A model that can be asked. ``tokenizer`` is ``None`` where only text goes in and out."""
+
+    model: ModelInfo
+    controls: frozenset[Control]
+    concurrency: int
+    tokenizer: Tokenizer | None
+
+    async def generate(self, request: Request) -> Generation:
+        """Answer one request, or raise `thinkcurve.errors.BackendError`."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of everything held; closing twice is harmless."""
+        ...

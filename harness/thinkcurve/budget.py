@@ -1,0 +1,142 @@
+"""Thinking budgets: the ladder, the controls that enforce it, and where a trace is cut.
+
+The heart of the project is `cut`: hard truncation at ``b`` depends only on the first ``b`` thinking tokens, so
+one trace at the largest budget yields every smaller one, token for token. Cuts are made on token ids; text that
+a model produced is never encoded again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import msgspec
+
+from thinkcurve.errors import UsageError
+
+Budget = int | None
+"""The most thinking tokens allowed: ``0`` is none at all, ``None`` the model's natural end."""
+
+
+class Control(StrEnum):
+    """How a budget is enforced."""
+
+    TRUNCATE = "truncate"
+    EXTEND = "extend"
+    SERVER = "server"
+    NATIVE = "native"
+    EFFORT = "effort"
+    PROMPT = "prompt"
+
+    @property
+    def shares_trace(self) -> bool:
+        """Whether one trace may serve all budgets: only where the model cannot see the budget."""
+        return self is Control.TRUNCATE
+
+
+class Ending(StrEnum):
+    """Why a trace stopped."""
+
+    CLOSED = "closed"
+    """The model wrote its closing marker."""
+    EOS = "eos"
+    """The model ended its turn without closing the thinking."""
+    BUDGET = "budget"
+    """The largest budget was reached: the trace can be continued."""
+    CONTEXT = "context"
+    """The context window was full, less the answer's reserve."""
+
+    @property
+    def is_natural(self) -> bool:
+        """Whether the model itself decided to stop thinking."""
+        return self in (Ending.CLOSED, Ending.EOS)
+
+
+class ThinkingFormat(msgspec.Struct, frozen=True):
+    """The markers between which a model thinks, as text.
+
+    ``template_opens`` says that the chat template already writes ``open`` at the end of the prompt. ``cue`` is
+    written after ``close`` when the thinking was cut (s1 writes ``Final Answer:``, arXiv 2501.19393); empty
+    for models that answer straight away.
+    """
+
+    name: str
+    open: str
+    close: str
+    template_opens: bool = False
+    cue: str = ""
+
+
+THINK_TAGS = ThinkingFormat(name="think", open="<think>", close="</think>")
+"""DeepSeek-R1, Qwen3 and most open models."""
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """The thinking that one budget allows, and whether the budget cut it short."""
+
+    thinking_ids: tuple[int, ...]
+    is_forced: bool
+
+
+def cut(trace_ids: Sequence[int], ending: Ending, budget: Budget) -> Cut:
+    """What is left of a trace under ``budget``.
+
+    ``trace_ids`` are the thinking tokens without any marker. A trace that ended naturally within the budget is
+    returned whole and not forced; everything else is forced. Raises `ValueError` where the trace is too short to
+    tell: it stopped at a smaller budget than the one asked for.
+    """
+    length = len(trace_ids)
+    if budget is not None and length > budget:
+        return Cut(tuple(trace_ids[:budget]), is_forced=True)
+    if ending is Ending.BUDGET and (budget is None or length < budget):
+        raise ValueError(f"a trace cut at {length} tokens cannot serve a budget of {budget}")
+    return Cut(tuple(trace_ids), is_forced=not ending.is_natural)
+
+
+def covers(n_tokens: int, ending: Ending, budget: Budget) -> bool:
+    """Whether a trace of ``n_tokens`` that stopped for ``ending`` can serve ``budget`` without more thinking."""
+    return ending is not Ending.BUDGET or (budget is not None and n_tokens >= budget)
+
+
+def parse_budget(text: str) -> Budget:
+    """A budget from a command line or a file: a whole number of tokens, or ``none`` for the natural end."""
+    word = text.strip().lower()
+    if word in ("none", "natural"):
+        return None
+    if not (word.isascii() and word.isdigit()):
+        raise UsageError(
+            f"budget {text.strip()!r} is not a whole number of tokens (0 = no thinking, none = natural end)"
+        )
+    return int(word)
+
+
+def parse_ladder(text: str) -> tuple[Budget, ...]:
+    """A ladder from comma-separated text, such as ``0,64,256,none``; checked by `check_ladder`."""
+    return check_ladder([parse_budget(part) for part in text.split(",")], where="--budgets")
+
+
+def check_ladder(budgets: Sequence[Budget], where: str = "budgets") -> tuple[Budget, ...]:
+    """The ladder as a tuple, or a `UsageError` that says which step is wrong: it must ascend without repeats."""
+    if not budgets:
+        raise UsageError(f"{where}: the ladder is empty; give at least one budget, such as 0,64,256")
+    for budget in budgets:
+        if budget is not None and budget < 0:
+            raise UsageError(f"{where}: budget {budget} is negative; the smallest is 0 (no thinking)")
+    for lower, upper in zip(budgets, budgets[1:], strict=False):
+        if lower == upper:
+            raise UsageError(f"{where}: budget {format_budget(lower)} stands twice; list each budget once")
+        if lower is None or (upper is not None and upper < lower):
+            raise UsageError(
+                f"{where}: {format_budget(upper)} follows {format_budget(lower)}; list budgets in ascending order"
+            )
+    return tuple(budgets)
+
+
+def format_budget(budget: Budget) -> str:
+    """``"64"``, or ``"none"`` for the natural end."""
+    return "none" if budget is None else str(budget)
+
+
+def budget_key(budget: Budget) -> tuple[bool, int]:
+    """A sort key that puts the natural end last."""
+    return (budget is None, budget or 0)

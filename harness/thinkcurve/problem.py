@@ -1,0 +1,134 @@
+"""What is asked and what counts as right: problems, references and verdicts.
+
+The lowest floor of the engine: plain frozen records that every other part speaks in.
+Nothing here reads a file, talks to a model or judges an answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from enum import StrEnum
+
+import msgspec
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One turn of a chat prompt."""
+
+    role: str
+    content: str
+
+
+class MathAnswer(msgspec.Struct, frozen=True, tag="math"):
+    """A gold answer compared as mathematics: ``r"\\frac12"`` equals ``0.5``."""
+
+    answer: str
+
+
+class Choice(msgspec.Struct, frozen=True, tag="choice"):
+    """A multiple-choice gold: the right letter, and the options it chooses from."""
+
+    answer: str
+    choices: tuple[str, ...] = ()
+
+
+class Case(msgspec.Struct, frozen=True):
+    """One call of the entry point: Python literals for the arguments and for what must come back."""
+
+    args: str
+    expected: str
+
+
+class FunctionTests(msgspec.Struct, frozen=True, tag="function_tests"):
+    """Code judged by calling ``entry_point``: either ``cases``, or a ``test`` that defines ``check(candidate)``."""
+
+    entry_point: str
+    cases: tuple[Case, ...] = ()
+    test: str = ""
+    cpu_s: float = 2.0
+    memory_mb: int = 256
+
+
+class StdioCase(msgspec.Struct, frozen=True):
+    """One run of a whole program: what it reads, and what it must print."""
+
+    stdin: str
+    stdout: str
+
+
+class StdioTests(msgspec.Struct, frozen=True, tag="stdio_tests"):
+    """A whole program judged by what it prints."""
+
+    cases: tuple[StdioCase, ...]
+    cpu_s: float = 2.0
+    memory_mb: int = 256
+
+
+class Custom(msgspec.Struct, frozen=True, tag="custom"):
+    """A reference that only the task's own verifier understands; ``data`` is plain JSON."""
+
+    verifier: str
+    data: str = ""
+
+
+Reference = MathAnswer | Choice | FunctionTests | StdioTests | Custom
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One question with its reference. ``task``, ``split`` and ``index`` name it for ever."""
+
+    task: str
+    split: str
+    index: int
+    question: str
+    reference: Reference
+    level: int | None = None
+    group: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The stable name, ``task/split/index``."""
+        return f"{self.task}/{self.split}/{self.index}"
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits over everything that can change a verdict: question and reference."""
+        return _digest([self.question.encode(), msgspec.json.encode(self.reference)])
+
+
+class Verdict(StrEnum):
+    """What the verifier says of an answer. A failure (no attempt came about) is not a verdict."""
+
+    CORRECT = "correct"
+    INCORRECT = "incorrect"
+    NO_ANSWER = "no_answer"
+    UNVERIFIED = "unverified"
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """A verdict and how it was reached.
+
+    ``reason`` says why it is not ``correct`` (``wrong``, ``timeout``, ``unclosed``, ...), ``rung`` which rule
+    decided, ``extracted`` what was read as the answer and ``span`` where it stood in the answer text.
+    """
+
+    verdict: Verdict
+    reason: str = ""
+    rung: str = ""
+    extracted: str | None = None
+    span: tuple[int, int] | None = None
+    cpu_s: float = 0.0
+
+
+def fingerprint(problems: Iterable[Problem]) -> str:
+    """16 hex digits over the ids and contents of a set of problems, in order."""
+    return _digest(f"{p.id}:{p.fingerprint}".encode() for p in problems)
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()[:16]
