@@ -1,0 +1,1 @@
+"""Statistics of finished attempts: pure functions from tables to tables."""

@@ -1,0 +1,123 @@
+"""The curve: accuracy with its interval against measured compute, one point a budget."""
+
+from __future__ import annotations
+
+from math import comb
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from thinkcurve.analysis.accuracy import Accuracy, accuracy
+from thinkcurve.budget import budget_key
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Point(msgspec.Struct, frozen=True):
+    """One budget of a curve. Token and cost figures are means per attempt *alone*; ``None`` is not known.
+
+    ``accuracy`` is the mean over problems of the mean over samples; attempts that failed are not in it.
+    ``forced`` and the four counts after it are numbers of attempts.
+    """
+
+    budget: int | None
+    accuracy: float
+    ci_low: float
+    ci_high: float
+    se: float | None
+    n_problems: int
+    n_samples: int
+    thinking_tokens: float | None
+    answer_tokens: float | None
+    generated_tokens: float | None
+    total_tokens: float | None
+    flops: float | None
+    wall_s: float | None
+    joules: float | None
+    usd: float | None
+    forced: int
+    truncated_answers: int
+    no_answer: int
+    unverified: int
+    failures: int
+    pass_at: dict[str, float] = msgspec.field(name="pass@k", default_factory=dict)
+    maj_at: dict[str, float] = msgspec.field(name="maj@k", default_factory=dict)
+
+
+class Curve(msgspec.Struct, frozen=True):
+    """One (model, task, control) over its ladder."""
+
+    model: str
+    task: str
+    control: str
+    metric: str
+    points: tuple[Point, ...]
+
+
+COSTS = ("thinking_tokens", "answer_tokens", "generated_tokens", "total_tokens", "flops", "wall_s", "joules", "usd")
+
+
+def curves_of(attempts: pd.DataFrame, failures: pd.DataFrame) -> list[Curve]:
+    """One curve for each (model, task, control) of an attempts table, in the table's order.
+
+    ``failures`` has a row for each attempt that did not come about; they are counted, never scored.
+    """
+    curves = []
+    for (model, task, control), rows in attempts.groupby(["model", "task", "control"], sort=False):
+        missing = failures[(failures["model"] == model) & (failures["task"] == task)]
+        budgets = sorted({_budget(b) for b in rows["budget"].unique()}, key=budget_key)
+        points = tuple(_point(b, _at(rows, b), len(_at(missing, b))) for b in budgets)
+        curves.append(Curve(str(model), str(task), str(control), "accuracy", points))
+    return curves
+
+
+def _budget(value: float | None) -> int | None:
+    return None if value is None or value != value else int(value)
+
+
+def _at(rows: pd.DataFrame, budget: int | None) -> pd.DataFrame:
+    return rows[rows["budget"].isna()] if budget is None else rows[rows["budget"] == budget]
+
+
+def _point(budget: int | None, rows: pd.DataFrame, n_failures: int) -> Point:
+    is_correct = rows["verdict"] == "correct"
+    by_problem = is_correct.groupby(rows["problem"]).agg(["sum", "count"])
+    right, drawn = by_problem["sum"].to_numpy(), by_problem["count"].to_numpy()
+    found: Accuracy = accuracy(right, drawn)
+    means = {name: _mean(rows[name]) for name in COSTS}
+    return Point(
+        budget=budget,
+        accuracy=found.mean,
+        ci_low=found.ci_low,
+        ci_high=found.ci_high,
+        se=found.se,
+        n_problems=len(drawn),
+        n_samples=int(drawn.max()),
+        **means,
+        forced=int(rows["is_forced"].sum()),
+        truncated_answers=int(rows["is_truncated_answer"].sum()),
+        no_answer=int((rows["verdict"] == "no_answer").sum()),
+        unverified=int((rows["verdict"] == "unverified").sum()),
+        failures=n_failures,
+        pass_at=pass_at([int(c) for c in right], [int(n) for n in drawn]),
+        maj_at={"1": found.mean},
+    )
+
+
+def _mean(column: pd.Series[float]) -> float | None:
+    """The mean of a cost, or ``None`` where any of it is unknown: a mean over the known part would flatter."""
+    return None if column.isna().any() else float(column.mean())
+
+
+def pass_at(right: list[int], drawn: list[int]) -> dict[str, float]:
+    """pass@k for every k up to the fewest samples any problem has: the mean over problems of 1 - C(n-c,k)/C(n,k).
+
+    ``right`` and ``drawn`` are counts of correct and of all samples, one entry a problem. The unbiased estimator
+    of Chen et al. 2021 (arXiv 2107.03374, equation 1).
+    """
+    counts = list(zip(right, drawn, strict=True))
+    return {
+        str(k): sum(1 - comb(n - c, k) / comb(n, k) for c, n in counts) / len(counts)
+        for k in range(1, min(drawn) + 1)
+    }

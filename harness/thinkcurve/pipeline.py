@@ -1,0 +1,265 @@
+"""One problem, one sample: think once, cut at every budget, answer each cut.
+
+Nothing here judges, writes or schedules; `runner` does. All joins are joins of token ids.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from thinkcurve.backend import Backend, Continuation, Generation, Request, Stop, Tokenizer
+from thinkcurve.budget import Budget, Control, Cut, Ending, ThinkingFormat, cut, format_budget
+from thinkcurve.compute import flops
+from thinkcurve.errors import UsageError
+from thinkcurve.problem import Judgement, Problem
+from thinkcurve.retry import RetryPolicy, with_retries
+from thinkcurve.store import Attempt, Trace
+from thinkcurve.study import Study, seed_of
+from thinkcurve.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Markers:
+    """A thinking format as token ids: what opens and closes the thinking, and the cue after a forced close."""
+
+    open_ids: tuple[int, ...]
+    close_ids: tuple[int, ...]
+    cue_ids: tuple[int, ...]
+
+    @property
+    def stop_ids(self) -> tuple[int, ...]:
+        """What ends a trace by id: a one-token marker; a longer one can only be seen in the text."""
+        return self.close_ids if len(self.close_ids) == 1 else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A problem as token ids, ending where the thinking begins."""
+
+    problem: Problem
+    token_ids: tuple[int, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One model under one study: the backend with everything that its requests share."""
+
+    spec: str
+    backend: Backend
+    tokenizer: Tokenizer
+    thinking: ThinkingFormat
+    markers: Markers
+    study: Study
+    retry: RetryPolicy = RetryPolicy()
+
+    def prompt(self, task: Task, problem: Problem) -> Prompt:
+        """The problem rendered by the model's chat template, thinking opened."""
+        ids = self.tokenizer.render(task.prompt(problem)) + self.markers.open_ids
+        digest = hashlib.blake2b(repr(ids).encode(), digest_size=8).hexdigest()
+        return Prompt(problem, ids, digest)
+
+    def room(self, prompt: Prompt) -> int | None:
+        """The most thinking tokens that fit beside prompt, markers and the answer's reserve; ``None`` is unknown."""
+        context = self.backend.model.context_tokens
+        if context is None:
+            return None
+        markers = len(self.markers.close_ids) + len(self.markers.cue_ids)
+        return context - len(prompt.token_ids) - markers - self.study.answer_tokens
+
+    async def generate(self, request: Request) -> Generation:
+        """One generation, infrastructure errors retried."""
+        return await with_retries(lambda: self.backend.generate(request), self.retry)
+
+
+def open_session(spec: str, backend: Backend, study: Study) -> Session:
+    """A session, or a `UsageError` where this model cannot do what the study asks."""
+    if study.control not in backend.controls:
+        able = ", ".join(sorted(c.value for c in backend.controls)) or "none"
+        raise UsageError(f"model {spec!r} cannot do control {study.control.value!r}; it can do: {able}")
+    if backend.tokenizer is None:
+        raise UsageError(f"model {spec!r} gives no token ids, so its thinking cannot be cut exactly; use another control")
+    thinking = backend.model.thinking
+    if thinking is None:
+        raise UsageError(
+            f"model {spec!r} has no thinking markers such as <think> and </think>, so there is no thinking to cut; "
+            "if it was trained with others, give them as model options think_open and think_close"
+        )
+    markers = Markers(
+        open_ids=() if thinking.template_opens else backend.tokenizer.encode(thinking.open),
+        close_ids=backend.tokenizer.encode(thinking.close),
+        cue_ids=backend.tokenizer.encode(thinking.cue) if thinking.cue else (),
+    )
+    return Session(spec, backend, backend.tokenizer, thinking, markers, study)
+
+
+def check_fits(session: Session, prompts: Sequence[Prompt], ladder: Sequence[Budget]) -> None:
+    """Refuse a ladder that cannot fit the context of the model beside its longest prompt."""
+    if not prompts:
+        return
+    longest = max(prompts, key=lambda prompt: len(prompt.token_ids))
+    room = session.room(longest)
+    if room is None:
+        if None in ladder:
+            raise UsageError(f"model {session.spec!r}: budget none needs a known context length; give a number")
+        return
+    top = max((b for b in ladder if b is not None), default=0)
+    if top > room:
+        raise UsageError(
+            f"budget {top} does not fit model {session.spec!r}: its context of {session.backend.model.context_tokens} "
+            f"tokens less the prompt of {longest.problem.id} ({len(longest.token_ids)}) and the answer's reserve "
+            f"({session.study.answer_tokens}) leaves {max(room, 0)} for thinking"
+        )
+
+
+async def think(
+    session: Session, prompt: Prompt, sample: int, top: Budget, *, separate: Budget | None = None, known: Trace | None = None
+) -> Trace:
+    """The trace up to budget ``top``; where ``known`` is a shorter one, it is gone on with, not made again.
+
+    One token more than ``top`` is asked for: a closing marker in that place tells a natural end at exactly
+    ``top`` tokens from a cut.
+    """
+    room = session.room(prompt)
+    limit = room if top is None else top
+    assert limit is not None  # check_fits refuses a natural end in an unknown context
+    before = known.token_ids if known else ()
+    position = "trace" if known is None else f"trace+{len(before)}"
+    seed = seed_of(session.study.seed, prompt.problem.id, sample, position + _suffix(session, separate))
+    request = Request(
+        prompt=Continuation(token_ids=prompt.token_ids + before),
+        max_tokens=limit - len(before) + 1,
+        sampling=session.study.sampling,
+        seed=seed,
+        stop_ids=session.markers.stop_ids,
+        stop=() if session.markers.stop_ids else (session.thinking.close,),
+    )
+    generation = await session.generate(request)
+    ids = before + _ids_of(generation)
+    return Trace(
+        model=session.spec,
+        task=prompt.problem.task,
+        problem=prompt.problem.id,
+        sample=sample,
+        budget=separate,
+        seed=seed,
+        prompt_tokens=len(prompt.token_ids),
+        prompt_digest=prompt.digest,
+        thinking_tokens=min(len(ids), limit),
+        token_ids=ids[:limit],
+        text=session.tokenizer.decode(ids[:limit]),
+        ending=_ending(generation.stop, len(ids), limit, is_context=top is None),
+        cached_tokens=generation.usage.cached_tokens,
+        wall_s=generation.wall_s + (known.wall_s if known else 0.0),
+    )
+
+
+def _suffix(session: Session, separate: Budget | None) -> str:
+    return f"@{format_budget(separate)}" if session.study.traces == "separate" else ""
+
+
+def _ending(stop: Stop, n_tokens: int, limit: int, *, is_context: bool) -> Ending:
+    if stop is Stop.CONTEXT or (is_context and n_tokens > limit):
+        return Ending.CONTEXT
+    if n_tokens > limit or stop is Stop.LENGTH:
+        return Ending.BUDGET
+    return Ending.EOS if stop is Stop.EOS else Ending.CLOSED
+
+
+def cuts(trace: Trace, ladder: Sequence[Budget]) -> list[tuple[Cut, list[Budget]]]:
+    """The different cuts of a trace, longest first, each with the budgets it serves.
+
+    Past a natural end all budgets share one cut, so one answer. Longest first lets an engine's KV cache shrink
+    from prefix to prefix instead of being computed again.
+    """
+    groups: dict[tuple[int, bool], tuple[Cut, list[Budget]]] = {}
+    for budget in ladder:
+        made = cut(trace.token_ids, trace.ending, budget)
+        groups.setdefault((len(made.thinking_ids), made.is_forced), (made, []))[1].append(budget)
+    return [groups[key] for key in sorted(groups, reverse=True)]
+
+
+async def answer(session: Session, prompt: Prompt, sample: int, made: Cut) -> Generation:
+    """The answer after one cut: the closing marker is ours where the budget forced it, and stands in for the model's own."""
+    joined = prompt.token_ids + made.thinking_ids + session.markers.close_ids
+    if made.is_forced:
+        joined += session.markers.cue_ids
+    request = Request(
+        prompt=Continuation(token_ids=joined),
+        max_tokens=session.study.answer_tokens,
+        sampling=session.study.sampling,
+        seed=answer_seed(session.study, prompt.problem, sample, made),
+    )
+    return await session.generate(request)
+
+
+def answer_seed(study: Study, problem: Problem, sample: int, made: Cut) -> int:
+    """The seed of an answer: it depends on where the thinking was cut, not on which budget cut it there."""
+    return seed_of(study.seed, problem.id, sample, str(len(made.thinking_ids)))
+
+
+def attempt_of(
+    session: Session, prompt: Prompt, trace: Trace, made: Cut, budget: Budget, generation: Generation, judgement: Judgement
+) -> Attempt:
+    """The record of one graded answer, with its costs."""
+    problem, model = prompt.problem, session.backend.model
+    ids = generation.token_ids
+    n_answer = len(ids) if ids is not None else generation.usage.answer_tokens
+    n_thinking = len(made.thinking_ids)
+    n_markers = len(session.markers.close_ids) + (len(session.markers.cue_ids) if made.is_forced else 0)
+    total = None if n_answer is None else len(prompt.token_ids) + n_thinking + n_markers + n_answer
+    cached = generation.usage.cached_tokens
+    share = n_thinking / trace.thinking_tokens if trace.thinking_tokens else 1.0
+    return Attempt(
+        model=session.spec,
+        task=problem.task,
+        problem=problem.id,
+        index=problem.index,
+        level=problem.level,
+        group=problem.group,
+        sample=trace.sample,
+        budget=budget,
+        control=Control.TRUNCATE.value,
+        verdict=judgement.verdict,
+        reason=judgement.reason,
+        rung=judgement.rung,
+        extracted=judgement.extracted,
+        is_forced=made.is_forced,
+        trace_ending=trace.ending,
+        is_truncated_answer=generation.stop in (Stop.LENGTH, Stop.CONTEXT),
+        is_shared_answer=False,
+        answer=generation.text,
+        answer_ids=ids,
+        prompt_tokens=len(prompt.token_ids),
+        thinking_tokens=n_thinking,
+        answer_tokens=n_answer,
+        generated_tokens=None if n_answer is None else n_thinking + n_answer,
+        total_tokens=total,
+        cached_tokens=cached,
+        generated_spent=n_answer,
+        flops=None if total is None else flops(model, total),
+        flops_spent=None if total is None or cached is None else flops(model, total, already_computed=cached),
+        wall_s=generation.wall_s + share * trace.wall_s,
+        joules=None,
+        usd=None,
+        verify_cpu_s=judgement.cpu_s,
+        seed=answer_seed(session.study, problem, trace.sample, made),
+    )
+
+
+def shared_with(first: Attempt, budget: Budget) -> Attempt:
+    """The attempt of another budget past the natural end: the same answer, spent once."""
+    spent = None if first.flops_spent is None else 0.0
+    return msgspec.structs.replace(
+        first, budget=budget, is_shared_answer=True, generated_spent=0, flops_spent=spent, verify_cpu_s=0.0
+    )
+
+
+def _ids_of(generation: Generation) -> tuple[int, ...]:
+    if generation.token_ids is None:
+        raise UsageError("the backend gave no token ids for a trace; its tokenizer must be None, or it must return them")
+    return generation.token_ids

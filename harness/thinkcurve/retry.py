@@ -1,0 +1,51 @@
+"""Trying again: infrastructure errors are retried with backoff, the model's mistakes never are."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+
+from thinkcurve.errors import BackendError
+
+T = TypeVar("T")
+
+
+class RetryPolicy(msgspec.Struct, frozen=True):
+    """At most ``attempts`` tries, waiting ``first_wait_s`` and doubling up to ``longest_wait_s``, with full jitter.
+
+    Full jitter (a uniform wait between zero and the bound) is the variant that spreads clients best:
+    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    """
+
+    attempts: int = 5
+    first_wait_s: float = 0.5
+    longest_wait_s: float = 60.0
+
+    def wait_s(self, failed: int, retry_after_s: float | None, jitter: float) -> float:
+        """Seconds to wait after the ``failed``-th try (from 1); a server's own wish comes first."""
+        if retry_after_s is not None:
+            return retry_after_s
+        return jitter * min(self.longest_wait_s, self.first_wait_s * 2.0 ** (failed - 1))
+
+
+async def with_retries(
+    call: Callable[[], Awaitable[T]],
+    policy: RetryPolicy,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    jitter: Callable[[], float] = random.random,
+) -> T:
+    """The result of ``call``, tried again while its `BackendError` says that this may help."""
+    failed = 0
+    while True:
+        try:
+            return await call()
+        except BackendError as error:
+            failed += 1
+            if not error.is_retryable or failed >= policy.attempts:
+                raise
+            await sleep(policy.wait_s(failed, error.retry_after_s, jitter()))

@@ -1,0 +1,91 @@
+"""A run in the hands of a user: carry a study out, or load a finished one, and look at its tables and curves."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from thinkcurve.analysis.curve import Curve
+from thinkcurve.errors import UsageError
+from thinkcurve.runner import Listener, prepare
+from thinkcurve.store import Attempt, Failure, Manifest, Records, Trace, Warn, read_manifest
+from thinkcurve.study import Study, run_name
+from thinkcurve.tables import read_records
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Run:
+    """A run: its manifest, and its attempts and traces as tables."""
+
+    def __init__(self, path: Path, manifest: Manifest, records: Records) -> None:
+        self.path = path
+        self.manifest = manifest
+        self.records = records
+
+    @cached_property
+    def attempts(self) -> pd.DataFrame:
+        """One row an attempt; the columns are the fields of `thinkcurve.store.Attempt`."""
+        return _frame(list(self.records.attempts.values()), Attempt)
+
+    @cached_property
+    def traces(self) -> pd.DataFrame:
+        """One row a trace; the columns are the fields of `thinkcurve.store.Trace`."""
+        return _frame(list(self.records.traces.values()), Trace)
+
+    @cached_property
+    def failures(self) -> pd.DataFrame:
+        """One row an attempt that did not come about; the columns are the fields of `thinkcurve.store.Failure`."""
+        return _frame(list(self.records.failures.values()), Failure)
+
+    def curves(self) -> list[Curve]:
+        """One curve for each model, task and control."""
+        from thinkcurve.analysis.curve import curves_of
+
+        return curves_of(self.attempts, self.failures)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, {len(self.records.attempts)} attempts)"
+
+
+def load_run(path: str | Path, *, warn: Warn = lambda _: None) -> Run:
+    """The run in a directory. Raises `UsageError` where there is none, or none with a graded attempt."""
+    directory = Path(path)
+    manifest = read_manifest(directory)
+    records = read_records(directory, warn)
+    if not records.attempts:
+        raise UsageError(f"run {str(path)!r} has no graded attempt yet")
+    return Run(directory, manifest, records)
+
+
+def sweep(study: Study, path: str | Path | None = None, *, listener: Listener = lambda _: None) -> Run:
+    """Carry out a study and return its run; where ``path`` holds a part of it, only the rest is generated.
+
+    ``path`` defaults to a directory under ``results/`` that the same study always gets. What infrastructure kept
+    from coming about is in `Run.failures`.
+    """
+    directory = Path(path) if path else Path("results") / run_name(study)
+    return asyncio.run(sweep_async(study, directory, listener=listener))
+
+
+async def sweep_async(study: Study, path: Path, *, listener: Listener = lambda _: None) -> Run:
+    """The same for callers that have an event loop."""
+    plan = await prepare(study, path)
+    try:
+        records = await plan.carry_out(listener=listener)
+        plan.finish()
+    finally:
+        await plan.aclose()
+    return Run(path, plan.manifest, records)
+
+
+def _frame(rows: list[Attempt] | list[Trace] | list[Failure], record: type[msgspec.Struct]) -> pd.DataFrame:
+    import pandas as pd
+
+    columns = {name: [getattr(row, name) for row in rows] for name in record.__struct_fields__}
+    return pd.DataFrame(columns)

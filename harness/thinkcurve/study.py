@@ -1,0 +1,168 @@
+"""What to run: models, tasks and a ladder of budgets, from a TOML file or from the same words as flags.
+
+A study is checked whole before any token is spent. Some of it is its *identity*: change that and it is another
+study. The rest (models, tasks, budgets, samples, limit) can grow, and a run grows with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from thinkcurve.backend import Sampling
+from thinkcurve.budget import Budget, Control, budget_key, check_ladder, parse_budget
+from thinkcurve.errors import UsageError, did_you_mean
+
+DEFAULT_LADDER: tuple[Budget, ...] = (0, 16, 32, 64, 128, 256)
+
+
+class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=False):
+    """A study, as a user writes it.
+
+    ``answer_tokens`` is the answer's own reserve, never eaten by thinking. ``traces`` is ``shared`` (one trace
+    serves the whole ladder) or ``separate`` (a trace a budget: the control that `shared` is tested against).
+    ``model_options`` holds a table of backend options for each model spec.
+    """
+
+    models: tuple[str, ...] = ("embedded",)
+    tasks: tuple[str, ...] = ("arithmetic", "induce")
+    budgets: tuple[Budget, ...] = DEFAULT_LADDER
+    control: Control = Control.TRUNCATE
+    samples: int = 1
+    limit: int | None = None
+    seed: int = 0
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    answer_tokens: int = 256
+    traces: Literal["shared", "separate"] = "shared"
+    model_options: dict[str, dict[str, Any]] = {}
+
+    @property
+    def sampling(self) -> Sampling:
+        """How tokens are drawn, for every request of the study."""
+        return Sampling(temperature=self.temperature, top_p=self.top_p, top_k=self.top_k)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The part that cannot change within one run: what would make old and new attempts incomparable."""
+        fields: dict[str, Any] = msgspec.to_builtins(self)
+        return {key: value for key, value in fields.items() if key not in GROWING}
+
+
+GROWING = frozenset({"models", "tasks", "budgets", "samples", "limit", "model_options"})
+
+
+def check_study(study: Study, where: str = "study") -> Study:
+    """The study itself, or a `UsageError` naming the first key that is wrong."""
+    check_ladder(study.budgets, f"{where}: budgets")
+    for key, values in (("models", study.models), ("tasks", study.tasks)):
+        if not values:
+            raise UsageError(f"{where}: {key} is empty; name at least one")
+        if len(set(values)) != len(values):
+            raise UsageError(f"{where}: {key} lists {_first_repeat(values)!r} twice")
+    _check_at_least(where, "samples", study.samples, 1)
+    _check_at_least(where, "answer_tokens", study.answer_tokens, 1)
+    _check_at_least(where, "top_k", study.top_k, 0)
+    if study.limit is not None:
+        _check_at_least(where, "limit", study.limit, 1)
+    if not 0 <= study.temperature <= 5:
+        raise UsageError(f"{where}: temperature {study.temperature} is outside 0 to 5")
+    if not 0 < study.top_p <= 1:
+        raise UsageError(f"{where}: top_p {study.top_p} is outside 0 to 1")
+    if study.samples > 1 and study.temperature == 0:
+        raise UsageError(
+            f"{where}: {study.samples} samples at temperature 0 would be the same sample again; "
+            "set a temperature, such as 0.8, or samples to 1"
+        )
+    if study.control is not Control.TRUNCATE:
+        raise UsageError(f"{where}: control {study.control.value!r} is not available yet; use 'truncate'")
+    return study
+
+
+def load_study(path: Path) -> Study:
+    """A study from a TOML file. Raises `UsageError` with file and key for anything that is wrong in it."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read study {str(path)!r}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not a text file: byte {error.start} is not UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from error
+    return check_study(study_from(raw, str(path)), str(path))
+
+
+def study_from(raw: dict[str, Any], where: str) -> Study:
+    """A study from plain data. Unknown keys and wrong types are refused, with the nearest known key."""
+    fields = dict(raw)
+    for key in fields:
+        if key not in Study.__struct_fields__:
+            raise UsageError(f"{where}: unknown key {key!r}.{did_you_mean(key, Study.__struct_fields__)}")
+    if isinstance(fields.get("budgets"), list):
+        fields["budgets"] = [parse_budget(b) if isinstance(b, str) else b for b in fields["budgets"]]
+    try:
+        return msgspec.convert(fields, Study)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{where}: {str(error).replace('$.', '').replace('`', chr(39))}") from error
+
+
+def merge(old: Study, new: Study) -> Study:
+    """The study that holds both: what can grow is united, so a run never loses what it already has.
+
+    Raises `UsageError` where the two differ in their identity.
+    """
+    for key, value in old.identity.items():
+        if new.identity[key] != value:
+            raise UsageError(
+                f"the run was made with {key} = {value!r}, this study has {new.identity[key]!r}; "
+                "give another directory with -o, or the same value"
+            )
+    return msgspec.structs.replace(
+        new,
+        models=_union(old.models, new.models),
+        tasks=_union(old.tasks, new.tasks),
+        budgets=tuple(sorted(set(old.budgets) | set(new.budgets), key=budget_key)),
+        samples=max(old.samples, new.samples),
+        limit=None if old.limit is None or new.limit is None else max(old.limit, new.limit),
+        model_options={**old.model_options, **new.model_options},
+    )
+
+
+def seed_of(study_seed: int, problem: str, sample: int, position: str) -> int:
+    """A stable 31-bit seed for one generation, from everything that names it.
+
+    ``position`` tells the trace from its answers: ``trace`` or the number of thinking tokens before the answer,
+    so that budgets past a natural end share one answer and one seed.
+    """
+    name = f"{study_seed}\0{problem}\0{sample}\0{position}".encode()
+    return int.from_bytes(hashlib.blake2b(name, digest_size=4).digest(), "big") >> 1
+
+
+def run_name(study: Study) -> str:
+    """A directory name that the same study always gets, however its ladder, samples or limit grow."""
+    key = msgspec.json.encode([study.models, study.tasks, study.identity], order="sorted")
+    words = "-".join([*(_slug(m) for m in study.models[:2]), *(_slug(t) for t in study.tasks[:2])])
+    return f"{words}-{hashlib.blake2b(key, digest_size=3).hexdigest()}"
+
+
+def _slug(text: str) -> str:
+    tail = text.rsplit("/", 1)[-1]
+    return "".join(c if c.isalnum() or c in "._" else "-" for c in tail)[:40].strip("-.") or "run"
+
+
+def _union(old: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
+    return old + tuple(item for item in new if item not in old)
+
+
+def _first_repeat(values: tuple[str, ...]) -> str:
+    return next(v for i, v in enumerate(values) if v in values[:i])
+
+
+def _check_at_least(where: str, key: str, value: int, least: int) -> None:
+    if value < least:
+        raise UsageError(f"{where}: {key} is {value}; it must be at least {least}")

@@ -1,0 +1,88 @@
+"""The tables of a run: attempts and traces as Parquet, written when a run ends and by ``thinkcurve compact``.
+
+They load with `pandas.read_parquet` or ``datasets.load_dataset("parquet", ...)``; their columns are the fields
+of `thinkcurve.store.Attempt` and `thinkcurve.store.Trace`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from thinkcurve.errors import UsageError
+from thinkcurve.store import Attempt, Event, Records, Trace, Warn, journal_path, read_journal, replace
+
+
+def read_records(run: Path, warn: Warn = lambda _: None) -> Records:
+    """All records of a run: from its journal, or from its tables where the journal was removed."""
+    records = Records()
+    if journal_path(run).exists():
+        for event in read_journal(journal_path(run), warn):
+            records.add(event)
+    elif attempts_path(run).exists():
+        for event in _read_tables(run):
+            records.add(event)
+    return records
+
+
+def attempts_path(run: Path) -> Path:
+    """Where the table of attempts lies."""
+    return run / "attempts.parquet"
+
+
+def traces_path(run: Path) -> Path:
+    """Where the table of traces lies."""
+    return run / "traces.parquet"
+
+
+def compact(run: Path, records: Records) -> None:
+    """Write both tables from records, in a fixed order, each atomically."""
+    attempts = sorted(records.attempts.values(), key=_row_order)
+    traces = sorted(records.traces.values(), key=_row_order)
+    _write_table(attempts_path(run), attempts, Attempt)
+    _write_table(traces_path(run), traces, Trace)
+
+
+def _row_order(row: Attempt | Trace) -> tuple[str, str, str, int, bool, int]:
+    task, split, index = row.problem.rsplit("/", 2)
+    return (row.model, task, split, int(index) * 1_000_000 + row.sample, row.budget is None, row.budget or 0)
+
+
+def _write_table(path: Path, rows: Iterable[Attempt | Trace], record: type[Attempt | Trace]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    plain = [msgspec.to_builtins(row) for row in rows]
+    names = record.__struct_fields__
+    columns = {name: [row[name] for row in plain] for name in names}
+    schema = pa.schema([(name, _arrow_type(record, name)) for name in names])
+    table = pa.table(columns, schema=schema)
+    replace(path, lambda target: pq.write_table(table, target, compression="zstd"))
+
+
+def _arrow_type(record: type[Attempt | Trace], name: str) -> Any:
+    import pyarrow as pa
+
+    annotation = str(record.__annotations__[name])
+    if annotation.startswith("tuple[int"):
+        return pa.list_(pa.int32())
+    kind = annotation.removesuffix(" | None")
+    return {"int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}.get(kind, pa.string())
+
+
+def _read_tables(run: Path) -> Iterator[Event]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for path, record in ((traces_path(run), Trace), (attempts_path(run), Attempt)):
+        if not path.exists():
+            continue
+        try:
+            rows = pq.read_table(path).to_pylist()
+        except (OSError, pa.ArrowException) as error:
+            raise UsageError(f"cannot read {path}: {error}") from error
+        for row in rows:
+            yield msgspec.convert({"event": record.__name__.lower(), **row}, Event)
