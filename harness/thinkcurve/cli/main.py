@@ -1,0 +1,93 @@
+"""The ``thinkcurve`` command: finds a subcommand, imports only its file, and turns errors into one line and an exit code.
+
+Exit codes: 0 fine, 2 usage or configuration, 3 incomplete, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from thinkcurve.errors import ThinkcurveError, UsageError, did_you_mean
+
+COMMANDS = {
+    "run": "Carry out a study: think once, cut at every budget, grade every answer.",
+    "show": "Print the curves of a run as a table.",
+    "plot": "Draw accuracy against measured compute (html, svg, png, pdf, json).",
+    "tasks": "List the tasks, or show one with a problem.",
+    "models": "List the engines, and what MODEL may be.",
+    "compact": "Write a run's tables (Parquet) from its journal.",
+}
+
+
+class Commands(click.Group):
+    """A group that imports a command's file only when that command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands, in the order a user meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, from the file of its name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f"thinkcurve.cli.{cmd_name}"), "command")  # noqa: B009 - typed as Any on purpose
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest name where there is no such command."""
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and name not in COMMANDS:
+            raise UsageError(f"no command {name!r}.{did_you_mean(name, COMMANDS)} Commands: {', '.join(COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+EPILOG = """\b
+Example:
+  thinkcurve run                      the embedded model on its tasks, no key, no GPU
+  thinkcurve run -m llamacpp:model.gguf -t arithmetic --budgets 0,256,1024
+"""
+
+
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88})
+@click.version_option(package_name="thinkcurve", prog_name="thinkcurve")
+def cli() -> None:
+    """Accuracy against thinking: run verifiable problems at a ladder of thinking budgets and draw the curve."""
+
+
+def main() -> None:
+    """The entry point: never a traceback for what a user can mend."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except UsageError as error:
+        code = complain(error, 2)
+    except ThinkcurveError as error:
+        code = complain(error, 3)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def complain(error: ThinkcurveError, code: int) -> int:
+    """Print one line of complaint to stderr and hand the exit code back."""
+    click.echo(f"error: {error}", err=True)
+    return code

@@ -1,0 +1,147 @@
+"""``thinkcurve run``: carry out a study from a file, from flags, or from neither."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from thinkcurve.errors import BackendError, UsageError
+
+EPILOG = """\b
+Examples:
+  thinkcurve run
+  thinkcurve run -m llamacpp:model.gguf -t arithmetic --budgets 0,64,256,none
+  thinkcurve run study.toml --limit 20 --dry-run
+"""
+
+
+@click.command(name="run", epilog=EPILOG)
+@click.argument("study", type=click.Path(path_type=Path), required=False, metavar="[STUDY.toml]")
+@click.option("-m", "--model", "models", multiple=True, metavar="MODEL", help="embedded, or ENGINE:WHAT. Repeatable.")
+@click.option("-t", "--task", "tasks", multiple=True, metavar="TASK", help="A task name. Repeatable.")
+@click.option("--budgets", metavar="LADDER", help="Thinking tokens, ascending, such as 0,64,256,none.")
+@click.option("--control", metavar="CONTROL", help="How a budget is enforced (truncate).")
+@click.option("--samples", type=int, metavar="N", help="Samples a problem; more than 1 needs a temperature.")
+@click.option("--limit", type=int, metavar="N", help="Only the first N problems of each task.")
+@click.option("--seed", type=int, metavar="S", help="Seed of the study.")
+@click.option("--temperature", type=float, metavar="T", help="0 is greedy.")
+@click.option("--answer-tokens", type=int, metavar="N", help="The answer's own reserve of tokens.")
+@click.option("--model-option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the backend. Repeatable.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Where the run goes (default: results/NAME).")
+@click.option("--dry-run", is_flag=True, help="Say what would be spent; generate nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the curves as JSON.")
+def command(study: Path | None, options: tuple[str, ...], output: Path | None, dry_run: bool, as_json: bool, **flags: Any) -> None:
+    """Carry out a study, or go on with one that was stopped.
+
+    Without arguments: the embedded model on the embedded tasks. The same command goes on where it stopped; added
+    budgets cost answers, not traces.
+    """
+    from thinkcurve.study import run_name
+
+    what = _study(study, flags, options, output)
+    directory = output or Path("results") / run_name(what)
+    try:
+        code = asyncio.run(_carry_out(what, directory, is_dry=dry_run, as_json=as_json))
+    except KeyboardInterrupt:
+        _say(f"\nStopped. What was graded is safe in {directory}; the same command goes on from there.")
+        code = 130
+    except BackendError as error:
+        _say(f"error: {error}\nWhat was graded is safe in {directory}; the same command goes on from there.")
+        code = 3
+    sys.exit(code)
+
+
+def _study(path: Path | None, flags: dict[str, Any], options: tuple[str, ...], output: Path | None) -> Any:
+    """The study of a file, of a run that is to be gone on with, or the default one; flags go before any of them."""
+    from thinkcurve.budget import parse_ladder
+    from thinkcurve.store import manifest_path, read_manifest
+    from thinkcurve.study import Study, check_study, load_study, study_from
+
+    if path:
+        base = load_study(path)
+    elif output and manifest_path(output).exists():
+        base = read_manifest(output).study
+    else:
+        base = Study()
+    import msgspec
+
+    fields: dict[str, Any] = msgspec.to_builtins(base)
+    given = {key: value for key, value in flags.items() if value not in (None, ())}
+    if "budgets" in given:
+        given["budgets"] = list(parse_ladder(given["budgets"]))
+    for key in ("models", "tasks"):
+        if key in given:
+            given[key] = list(given[key])
+    fields.update(given)
+    if options:
+        fields["model_options"] = {spec: dict(_option(o) for o in options) for spec in fields["models"]}
+    return check_study(study_from(fields, "flags"), "flags" if path is None else str(path))
+
+
+def _option(text: str) -> tuple[str, int | float | str]:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise UsageError(f"--model-option {text!r} is not KEY=VALUE")
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return key, kind(value)
+    return key, value
+
+
+async def _carry_out(study: Any, directory: Path, *, is_dry: bool, as_json: bool) -> int:
+    from thinkcurve.cli.progress import Progress
+    from thinkcurve.runner import prepare
+
+    plan = await prepare(study, directory, warn=_say, is_dry=is_dry)
+    try:
+        if is_dry:
+            from thinkcurve.cli.estimate import print_estimate
+
+            await print_estimate(plan, as_json=as_json)
+            return 0
+        started = time.monotonic()
+        with Progress(plan) as progress:
+            records = await plan.carry_out(listener=progress.listen)
+        plan.finish()
+        took_s = time.monotonic() - started
+    finally:
+        await plan.aclose()
+    _report(plan, directory, took_s, as_json=as_json)
+    return 3 if records.failures else 0
+
+
+def _report(plan: Any, directory: Path, took_s: float, *, as_json: bool) -> None:
+    from thinkcurve.cli.show import print_curves
+    from thinkcurve.run import Run
+
+    run = Run(directory, plan.manifest, plan.records)
+    curves = run.curves()
+    print_curves(curves, as_json=as_json)
+    if curves:
+        figure = _draw(curves, directory)
+        _say(f"{took_s:.0f} s. Run: {directory}   Figure: {figure}")
+    if plan.records.failures:
+        first = next(iter(plan.records.failures.values()))
+        _say(
+            f"{len(plan.records.failures)} attempts failed and are not scored, first: {first.error}\n"
+            "The same command tries them again."
+        )
+
+
+def _draw(curves: Any, directory: Path) -> Path:
+    from thinkcurve.report.figure import curve_spec
+    from thinkcurve.report.write import write_figure
+
+    path = directory / "curve.html"
+    write_figure(curve_spec(curves), path)
+    return path
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

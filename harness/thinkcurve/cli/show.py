@@ -1,0 +1,101 @@
+"""``thinkcurve show``: the curve as a table that a person can read at 80 columns, or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from thinkcurve.budget import format_budget
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from thinkcurve.analysis.curve import Curve, Point
+
+JSON_SCHEMA = 1
+COUNTS = ("forced", "truncated_answers", "no_answer", "unverified", "failures")
+
+
+@click.command(name="show", epilog="Example: thinkcurve show results/embedded")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def command(runs: tuple[str, ...], as_json: bool) -> None:
+    """Print the curves of one or more runs."""
+    from thinkcurve.run import load_run
+
+    def warn(text: str) -> None:
+        click.echo(text, err=True)
+
+    print_curves([curve for run in runs for curve in load_run(run, warn=warn).curves()], as_json=as_json)
+
+
+def print_curves(curves: Sequence[Curve], *, as_json: bool) -> None:
+    """Print curves to stdout, as tables or as one JSON object."""
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode({"schema": JSON_SCHEMA, "curves": curves}))
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for curve in curves:
+        console.print(_table(curve))
+
+
+def _table(curve: Curve) -> Table:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    first = curve.points[0]
+    samples = "" if first.n_samples == 1 else f" x {first.n_samples} samples"
+    title = f"[bold]{escape(curve.task)}[/] · {escape(curve.model)} · {escape(curve.control)}"
+    table = Table(
+        title=f"{title} · {first.n_problems} problems{samples}",
+        title_justify="left",
+        title_style="",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1),
+    )
+    for name in ("budget", "thinking", "total", "accuracy", "95 % interval", ""):
+        table.add_column(name, justify="left" if not name else "right", no_wrap=True)
+    shown = [name for name in COUNTS if any(getattr(p, name) for p in curve.points)]
+    for name in shown:
+        table.add_column(HEADS[name], justify="right", no_wrap=True)
+    for point in curve.points:
+        table.add_row(*_cells(point), *(str(getattr(point, name)) for name in shown))
+    return table
+
+
+HEADS = {
+    "forced": "forced",
+    "truncated_answers": "cut off",
+    "no_answer": "no answer",
+    "unverified": "unverified",
+    "failures": "failed",
+}
+
+
+def _cells(point: Point) -> list[str]:
+    return [
+        format_budget(point.budget),
+        _tokens(point.thinking_tokens),
+        _tokens(point.total_tokens),
+        f"{100 * point.accuracy:.1f} %",
+        f"{100 * point.ci_low:.1f} – {100 * point.ci_high:.1f}",
+        f"[cyan]{_bar(point.accuracy)}[/]",
+    ]
+
+
+def _tokens(value: float | None) -> str:
+    return "?" if value is None else f"{value:,.0f}"
+
+
+def _bar(share: float, width: int = 12) -> str:
+    """A bar of eighth blocks."""
+    eighths = round(share * width * 8)
+    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
