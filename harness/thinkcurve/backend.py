@@ -121,7 +121,7 @@ class Tokenizer(Protocol):
     """A model's own tokenizer, for backends that continue token ids."""
 
     def render(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        """The chat prompt as ids, ending where the assistant's turn (and, if the template opens it, thinking) begins."""
+        """The chat prompt as ids, ending where the assistant begins (or its thinking, if the template opens it)."""
         ...
 
     def encode(self, text: str) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from itertools import pairwise
 
 import msgspec
 
@@ -122,7 +123,7 @@ def check_ladder(budgets: Sequence[Budget], where: str = "budgets") -> tuple[Bud
     for budget in budgets:
         if budget is not None and budget < 0:
             raise UsageError(f"{where}: budget {budget} is negative; the smallest is 0 (no thinking)")
-    for lower, upper in zip(budgets, budgets[1:], strict=False):
+    for lower, upper in pairwise(budgets):
         if lower == upper:
             raise UsageError(f"{where}: budget {format_budget(lower)} stands twice; list each budget once")
         if lower is None or (upper is not None and upper < lower):

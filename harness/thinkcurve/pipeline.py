@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -55,7 +55,7 @@ class Session:
     thinking: ThinkingFormat
     markers: Markers
     study: Study
-    retry: RetryPolicy = RetryPolicy()
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
 
     def prompt(self, task: Task, problem: Problem) -> Prompt:
         """The problem rendered by the model's chat template, thinking opened."""
@@ -82,7 +82,9 @@ def open_session(spec: str, backend: Backend, study: Study) -> Session:
         able = ", ".join(sorted(c.value for c in backend.controls)) or "none"
         raise UsageError(f"model {spec!r} cannot do control {study.control.value!r}; it can do: {able}")
     if backend.tokenizer is None:
-        raise UsageError(f"model {spec!r} gives no token ids, so its thinking cannot be cut exactly; use another control")
+        raise UsageError(
+            f"model {spec!r} gives no token ids, so its thinking cannot be cut exactly; use another control"
+        )
     thinking = backend.model.thinking
     if thinking is None:
         raise UsageError(
@@ -117,7 +119,13 @@ def check_fits(session: Session, prompts: Sequence[Prompt], ladder: Sequence[Bud
 
 
 async def think(
-    session: Session, prompt: Prompt, sample: int, top: Budget, *, separate: Budget | None = None, known: Trace | None = None
+    session: Session,
+    prompt: Prompt,
+    sample: int,
+    top: Budget,
+    *,
+    separate: Budget | None = None,
+    known: Trace | None = None,
 ) -> Trace:
     """The trace up to budget ``top``; where ``known`` is a shorter one, it is gone on with, not made again.
 
@@ -184,7 +192,7 @@ def cuts(trace: Trace, ladder: Sequence[Budget]) -> list[tuple[Cut, list[Budget]
 
 
 async def answer(session: Session, prompt: Prompt, sample: int, made: Cut) -> Generation:
-    """The answer after one cut: the closing marker is ours where the budget forced it, and stands in for the model's own."""
+    """The answer after one cut. The closing marker is ours: where the model wrote its own, it stands in for that."""
     joined = prompt.token_ids + made.thinking_ids + session.markers.close_ids
     if made.is_forced:
         joined += session.markers.cue_ids
@@ -203,7 +211,13 @@ def answer_seed(study: Study, problem: Problem, sample: int, made: Cut) -> int:
 
 
 def attempt_of(
-    session: Session, prompt: Prompt, trace: Trace, made: Cut, budget: Budget, generation: Generation, judgement: Judgement
+    session: Session,
+    prompt: Prompt,
+    trace: Trace,
+    made: Cut,
+    budget: Budget,
+    generation: Generation,
+    judgement: Judgement,
 ) -> Attempt:
     """The record of one graded answer, with its costs."""
     problem, model = prompt.problem, session.backend.model
@@ -261,5 +275,7 @@ def shared_with(first: Attempt, budget: Budget) -> Attempt:
 
 def _ids_of(generation: Generation) -> tuple[int, ...]:
     if generation.token_ids is None:
-        raise UsageError("the backend gave no token ids for a trace; its tokenizer must be None, or it must return them")
+        raise UsageError(
+            "the backend gave no token ids for a trace; its tokenizer must be None, or it must return them"
+        )
     return generation.token_ids

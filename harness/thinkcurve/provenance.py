@@ -10,7 +10,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("thinkcurve", "xllamacpp", "sympy", "math-verify", "latex2sympy2_extended", "msgspec", "numpy", "pyarrow")
+PACKAGES = (
+    "thinkcurve",
+    "xllamacpp",
+    "sympy",
+    "math-verify",
+    "latex2sympy2_extended",
+    "msgspec",
+    "numpy",
+    "pyarrow",
+)
 
 
 def now() -> str:
@@ -31,10 +40,16 @@ def versions() -> dict[str, str]:
 
 def hardware() -> dict[str, Any]:
     """Processor, cores, memory and system; what cannot be read is left out."""
-    facts: dict[str, Any] = {"system": platform.system(), "machine": platform.machine(), "cores": os.cpu_count()}
+    facts: dict[str, Any] = {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+    }
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        names = [
+            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
+        ]
         facts.update(processor=names[0] if names else platform.processor())
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         facts["memory_gib"] = round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)

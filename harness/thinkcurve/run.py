@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from thinkcurve.analysis.curve import Curve
+from thinkcurve.backend import Backend
 from thinkcurve.errors import UsageError
-from thinkcurve.runner import Listener, prepare
+from thinkcurve.runner import Given, Listener, prepare
 from thinkcurve.store import Attempt, Failure, Manifest, Records, Trace, Warn, read_manifest
 from thinkcurve.study import Study, run_name
 from thinkcurve.tables import read_records
+from thinkcurve.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,19 +66,29 @@ def load_run(path: str | Path, *, warn: Warn = lambda _: None) -> Run:
     return Run(directory, manifest, records)
 
 
-def sweep(study: Study, path: str | Path | None = None, *, listener: Listener = lambda _: None) -> Run:
+def sweep(
+    study: Study,
+    path: str | Path | None = None,
+    *,
+    backends: Mapping[str, Backend] | None = None,
+    tasks: Mapping[str, Task] | None = None,
+    listener: Listener = lambda _: None,
+) -> Run:
     """Carry out a study and return its run; where ``path`` holds a part of it, only the rest is generated.
 
-    ``path`` defaults to a directory under ``results/`` that the same study always gets. What infrastructure kept
-    from coming about is in `Run.failures`.
+    ``path`` defaults to a directory under ``results/`` that the same study always gets. ``backends`` and ``tasks``
+    are objects of your own, by the name that the study calls them. What infrastructure kept from coming about is
+    in `Run.failures`.
     """
     directory = Path(path) if path else Path("results") / run_name(study)
-    return asyncio.run(sweep_async(study, directory, listener=listener))
+    return asyncio.run(sweep_async(study, directory, Given(backends or {}, tasks or {}), listener=listener))
 
 
-async def sweep_async(study: Study, path: Path, *, listener: Listener = lambda _: None) -> Run:
+async def sweep_async(
+    study: Study, path: Path, given: Given | None = None, *, listener: Listener = lambda _: None
+) -> Run:
     """The same for callers that have an event loop."""
-    plan = await prepare(study, path)
+    plan = await prepare(study, path, given=given)
     try:
         records = await plan.carry_out(listener=listener)
         plan.finish()

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
+from thinkcurve.backend import Backend
 from thinkcurve.budget import Budget, covers
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.pipeline import (
@@ -148,23 +149,36 @@ class Plan:
         journal.close()
 
 
-async def prepare(study: Study, run: Path, *, warn: Warn = lambda _: None, is_dry: bool = False) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Backends and tasks that a caller made, by the name the study calls them; the rest is found by entry point.
+
+    A backend given here stays its maker's to close.
+    """
+
+    backends: Mapping[str, Backend] = field(default_factory=dict)
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+
+
+async def prepare(
+    study: Study, run: Path, *, given: Given | None = None, warn: Warn = lambda _: None, is_dry: bool = False
+) -> Plan:
     """A plan for the study in the directory ``run``, or one `UsageError`. Spends no token; a dry plan writes nothing.
 
     Where ``run`` already holds a run, the study is merged with the run's own: added budgets, samples, problems,
     tasks and models are continued, any other difference is refused.
     """
+    given = given or Given()
     check_study(study)
     for spec in study.models:
-        find_backend(spec)
-    old = read_manifest(run) if manifest_path(run).exists() else None
-    if old is None and run.exists() and not run.is_dir():
-        raise UsageError(f"{str(run)!r} is a file; -o needs a directory")
+        if spec not in given.backends:
+            find_backend(spec)
+    old = _old_manifest(run)
     study = merge(old.study, study) if old else study
-    chosen = [_choose(name, study.limit) for name in study.tasks]
+    chosen = [_choose(given.tasks.get(name) or load_task(name), study.limit) for name in study.tasks]
     stack = AsyncExitStack()
     try:
-        sessions = [await _open(stack, spec, study) for spec in study.models]
+        sessions = [_open(stack, spec, study, given) for spec in study.models]
         prompts = {s.spec: [s.prompt(c.task, p) for c in chosen for p in c.problems] for s in sessions}
         for session in sessions:
             check_fits(session, prompts[session.spec], study.budgets)
@@ -180,16 +194,26 @@ async def prepare(study: Study, run: Path, *, warn: Warn = lambda _: None, is_dr
     return Plan(study, run, sessions, prompts, records, manifest, stack)
 
 
-async def _open(stack: AsyncExitStack, spec: str, study: Study) -> Session:
-    backend = open_backend(spec, **study.model_options.get(spec, {}))
-    stack.push_async_callback(backend.aclose)
+def _open(stack: AsyncExitStack, spec: str, study: Study, given: Given) -> Session:
+    backend = given.backends.get(spec)
+    if backend is None:
+        backend = open_backend(spec, **study.model_options.get(spec, {}))
+        stack.push_async_callback(backend.aclose)
     return open_session(spec, backend, study)
 
 
-def _choose(name: str, limit: int | None) -> Chosen:
-    task = load_task(name)
+def _choose(task: Task, limit: int | None) -> Chosen:
     problems = task.problems()
     return Chosen(task, problems if limit is None else problems[:limit])
+
+
+def _old_manifest(run: Path) -> Manifest | None:
+    """The manifest of the run that is to be gone on with, if there is one."""
+    if manifest_path(run).exists():
+        return read_manifest(run)
+    if run.exists() and not run.is_dir():
+        raise UsageError(f"{str(run)!r} is a file; -o needs a directory")
+    return None
 
 
 def _make_directory(run: Path) -> None:
@@ -325,9 +349,7 @@ class _Worker:
         if is_forced:
             return None
         for budget in self.plan.study.budgets:
-            known = self.plan.records.attempts.get(
-                (unit.session.spec, unit.prompt.problem.id, unit.sample, budget)
-            )
+            known = self.plan.records.attempts.get((unit.session.spec, unit.prompt.problem.id, unit.sample, budget))
             if known and not known.is_forced and known.thinking_tokens == n_thinking:
                 return known
         return None

@@ -206,7 +206,7 @@ def read_manifest(run: Path) -> Manifest:
         version = msgspec.json.decode(raw, type=dict[str, Any]).get("schema")
         if version != SCHEMA_VERSION:
             raise UsageError(
-                f"{path}: schema {version!r} is not {SCHEMA_VERSION}, which this thinkcurve reads; use a matching version"
+                f"{path}: schema {version!r} is not {SCHEMA_VERSION}, the one this thinkcurve reads; use a matching version"
             )
         return msgspec.json.decode(raw, type=Manifest)
     except msgspec.DecodeError as error:

@@ -55,7 +55,16 @@ class Curve(msgspec.Struct, frozen=True):
     points: tuple[Point, ...]
 
 
-COSTS = ("thinking_tokens", "answer_tokens", "generated_tokens", "total_tokens", "flops", "wall_s", "joules", "usd")
+COSTS = (
+    "thinking_tokens",
+    "answer_tokens",
+    "generated_tokens",
+    "total_tokens",
+    "flops",
+    "wall_s",
+    "joules",
+    "usd",
+)
 
 
 def curves_of(attempts: pd.DataFrame, failures: pd.DataFrame) -> list[Curve]:
@@ -118,6 +127,5 @@ def pass_at(right: list[int], drawn: list[int]) -> dict[str, float]:
     """
     counts = list(zip(right, drawn, strict=True))
     return {
-        str(k): sum(1 - comb(n - c, k) / comb(n, k) for c, n in counts) / len(counts)
-        for k in range(1, min(drawn) + 1)
+        str(k): sum(1 - comb(n - c, k) / comb(n, k) for c, n in counts) / len(counts) for k in range(1, min(drawn) + 1)
     }

@@ -21,7 +21,7 @@ PROBES = 16
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """What is still to be done. ``*_at_most`` are bounds; the expected figures are ``None`` where nothing was probed."""
+    """What is still to be done. ``*_at_most`` are bounds; expected figures are ``None`` where nothing was probed."""
 
     attempts: int
     attempts_done: int
@@ -84,13 +84,19 @@ async def print_estimate(plan: Plan, *, as_json: bool) -> None:
         click.echo(msgspec.json.encode(found))
         return
     rows = [
-        ("attempts", f"{found.attempts:,}" + (f" ({found.attempts_done:,} done)" if found.attempts_done else "")),
+        (
+            "attempts",
+            f"{found.attempts:,}" + (f" ({found.attempts_done:,} done)" if found.attempts_done else ""),
+        ),
         ("traces to think", f"{found.traces:,}"),
         ("answers, at most", f"{found.answers_at_most:,}"),
         ("thinking tokens, at most", _count(found.thinking_tokens_at_most)),
         ("answer tokens, at most", f"{found.answer_tokens_at_most:,}"),
         ("generated tokens, expected", _count(found.generated_tokens_expected)),
-        ("seconds, expected", _count(None if found.wall_s_expected is None else round(found.wall_s_expected))),
+        (
+            "seconds, expected",
+            _count(None if found.wall_s_expected is None else round(found.wall_s_expected)),
+        ),
     ]
     for name, value in rows:
         click.echo(f"{name:<28}{value:>18}")

@@ -1,4 +1,4 @@
-"""The ``thinkcurve`` command: finds a subcommand, imports only its file, and turns errors into one line and an exit code.
+"""The ``thinkcurve`` command: finds a subcommand, imports only its file, turns errors into a line and an exit code.
 
 Exit codes: 0 fine, 2 usage or configuration, 3 incomplete, 130 interrupted.
 """
@@ -60,7 +60,11 @@ Example:
 """
 
 
-@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88})
+@click.group(
+    cls=Commands,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
+)
 @click.version_option(package_name="thinkcurve", prog_name="thinkcurve")
 def cli() -> None:
     """Accuracy against thinking: run verifiable problems at a ladder of thinking budgets and draw the curve."""

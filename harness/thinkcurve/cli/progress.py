@@ -49,12 +49,19 @@ class Progress:
             from rich.console import Console
             from rich.live import Live
 
-            live = Live(console=Console(stderr=True), get_renderable=self._render, refresh_per_second=5, transient=True)
+            live = Live(
+                console=Console(stderr=True),
+                get_renderable=self._render,
+                refresh_per_second=5,
+                transient=True,
+            )
             live.start()
             self.live = live
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.live is not None:
             self.live.stop()  # type: ignore[attr-defined] # rich's Live, imported only on a terminal
         elif kind is None:
@@ -85,7 +92,10 @@ class Progress:
     def _status(self) -> str:
         now_s = time.monotonic() - self.started_s
         fresh = self._n_done - self.started_done
-        words = [f"{self._n_done:,} of {self.total:,} attempts", f"{self.tokens / max(now_s, 1e-9):,.0f} tokens/s"]
+        words = [
+            f"{self._n_done:,} of {self.total:,} attempts",
+            f"{self.tokens / max(now_s, 1e-9):,.0f} tokens/s",
+        ]
         if fresh and now_s > 1:
             words.append(f"{_clock((self.total - self._n_done) * now_s / fresh)} left")
         if self.failed:

@@ -32,11 +32,30 @@ Examples:
 @click.option("--seed", type=int, metavar="S", help="Seed of the study.")
 @click.option("--temperature", type=float, metavar="T", help="0 is greedy.")
 @click.option("--answer-tokens", type=int, metavar="N", help="The answer's own reserve of tokens.")
-@click.option("--model-option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the backend. Repeatable.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Where the run goes (default: results/NAME).")
+@click.option(
+    "--model-option",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the backend. Repeatable.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where the run goes (default: results/NAME).",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be spent; generate nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the curves as JSON.")
-def command(study: Path | None, options: tuple[str, ...], output: Path | None, dry_run: bool, as_json: bool, **flags: Any) -> None:
+def command(
+    study: Path | None,
+    options: tuple[str, ...],
+    output: Path | None,
+    dry_run: bool,
+    as_json: bool,
+    **flags: Any,
+) -> None:
     """Carry out a study, or go on with one that was stopped.
 
     Without arguments: the embedded model on the embedded tasks. The same command goes on where it stopped; added

@@ -48,7 +48,11 @@ def _print_card(name: str, as_json: bool) -> None:
         "n_problems": len(problems),
         "fingerprint": fingerprint(problems),
         "levels": {str(level): n for level, n in sorted(levels.items(), key=str)},
-        "example": {"id": problems[0].id, "prompt": task.prompt(problems[0]), "reference": problems[0].reference},
+        "example": {
+            "id": problems[0].id,
+            "prompt": task.prompt(problems[0]),
+            "reference": problems[0].reference,
+        },
     }
     if as_json:
         click.echo(msgspec.json.encode(card))
