@@ -13,7 +13,8 @@ import msgspec
 from thinkcurve.analysis.curve import Curve
 from thinkcurve.backend import Backend
 from thinkcurve.errors import UsageError
-from thinkcurve.runner import Given, Listener, prepare
+from thinkcurve.plan import Given, prepare
+from thinkcurve.runner import Listener, carry_out, finish
 from thinkcurve.store import Attempt, Failure, Manifest, Records, Trace, Warn, read_manifest
 from thinkcurve.study import Study, run_name
 from thinkcurve.tables import read_records
@@ -90,8 +91,8 @@ async def sweep_async(
     """The same for callers that have an event loop."""
     plan = await prepare(study, path, given=given)
     try:
-        records = await plan.carry_out(listener=listener)
-        plan.finish()
+        records = await carry_out(plan, listener=listener)
+        finish(plan)
     finally:
         await plan.aclose()
     return Run(path, plan.manifest, records)

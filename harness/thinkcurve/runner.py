@@ -1,56 +1,23 @@
-"""Carrying out a study: think -> cut -> answer -> verify -> record, many problems at once, resumable anywhere.
+"""Carrying out a plan: think -> cut -> answer -> verify -> record, many problems at once, resumable anywhere.
 
-`prepare` checks everything and spends nothing; `Plan.carry_out` generates only what the journal lacks.
+Only what the journal lacks is generated, and each thing is written the moment it is known.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 
 import msgspec
 
-from thinkcurve.backend import Backend
 from thinkcurve.budget import Budget, covers
-from thinkcurve.errors import BackendError, UsageError
-from thinkcurve.pipeline import (
-    Prompt,
-    Session,
-    answer,
-    attempt_of,
-    check_fits,
-    cuts,
-    open_session,
-    shared_with,
-    think,
-)
-from thinkcurve.plugins import find_backend, load_task, open_backend
-from thinkcurve.problem import Problem, fingerprint
-from thinkcurve.provenance import git_commit, hardware, now, versions
-from thinkcurve.store import (
-    SCHEMA_VERSION,
-    Attempt,
-    Event,
-    Failure,
-    Journal,
-    Manifest,
-    ModelRecord,
-    Records,
-    TaskRecord,
-    Trace,
-    Warn,
-    journal_path,
-    manifest_path,
-    read_manifest,
-    write_manifest,
-)
-from thinkcurve.study import Study, check_study, merge
-from thinkcurve.tables import compact, read_records
-from thinkcurve.task import Task
+from thinkcurve.errors import BackendError
+from thinkcurve.pipeline import answer, attempt_of, cuts, shared_with, think
+from thinkcurve.plan import Plan, Unit
+from thinkcurve.provenance import now
+from thinkcurve.store import Attempt, Event, Failure, Journal, Records, Trace, journal_path, write_manifest
+from thinkcurve.tables import compact
 from thinkcurve.verify.judge import Judge
 
 Listener = Callable[[Event], None]
@@ -58,220 +25,41 @@ IN_FLIGHT_PER_SLOT = 2
 """Units open for each slot of a backend: one in the engine, one being judged, so that neither waits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """A task with the problems of it that the study takes."""
+async def carry_out(plan: Plan, *, listener: Listener = lambda _: None) -> Records:
+    """Generate, judge and record all that is missing; return the records of the whole run.
 
-    task: Task
-    problems: Sequence[Problem]
-
-    @property
-    def record(self) -> TaskRecord:
-        """What the manifest says of it."""
-        return TaskRecord(self.task.name, self.task.version, len(self.problems), fingerprint(self.problems))
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """One (model, problem, sample): what is thought once and answered at every budget."""
-
-    session: Session
-    prompt: Prompt
-    sample: int
-
-
-@dataclass(slots=True)
-class Plan:
-    """A study ready to be carried out: sessions open, prompts rendered, records so far read."""
-
-    study: Study
-    run: Path
-    sessions: Sequence[Session]
-    prompts: dict[str, list[Prompt]]
-    records: Records
-    manifest: Manifest
-    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
-
-    def units(self) -> Iterator[Unit]:
-        """Every unit of the study, model by model and sample by sample."""
-        for session in self.sessions:
-            for sample in range(self.study.samples):
-                for prompt in self.prompts[session.spec]:
-                    yield Unit(session, prompt, sample)
-
-    def missing(self, unit: Unit) -> list[Budget]:
-        """The budgets at which a unit has no attempt yet."""
-        key = (unit.session.spec, unit.prompt.problem.id, unit.sample)
-        return [b for b in self.study.budgets if (*key, b) not in self.records.attempts]
-
-    @property
-    def n_attempts(self) -> int:
-        """How many attempts the finished run will have."""
-        n_prompts = sum(len(prompts) for prompts in self.prompts.values())
-        return n_prompts * self.study.samples * len(self.study.budgets)
-
-    async def carry_out(self, *, listener: Listener = lambda _: None) -> Records:
-        """Generate, judge and record all that is missing; return the records of the whole run.
-
-        Raises `BackendError` where a backend can go on no longer; what was graded is safe then, as it is when the
-        task is cancelled.
-        """
-        if not any(self.missing(unit) for unit in self.units()):
-            return self.records
-        self._restore_journal()
-        journal = Journal(self.run)
-        worker = _Worker(self, journal, listener)
-        try:
-            await worker.run_all()
-        finally:
-            journal.close()
-            await worker.judge.aclose()
-        return self.records
-
-    def finish(self) -> None:
-        """Write the tables, and the time into the manifest."""
-        compact(self.run, self.records)
-        self.manifest = msgspec.structs.replace(self.manifest, finished=now())
-        write_manifest(self.run, self.manifest)
-
-    async def aclose(self) -> None:
-        """Close every backend."""
-        await self._stack.aclose()
-
-    def _restore_journal(self) -> None:
-        """Where a run has only its tables, write its records into a journal again before going on."""
-        if journal_path(self.run).exists() or not (self.records.attempts or self.records.traces):
-            return
-        journal = Journal(self.run)
-        events: list[Event] = [*self.records.traces.values(), *self.records.attempts.values()]
-        for event in events:
-            journal.append(event, now_s=0.0)
+    Raises `BackendError` where a backend can go on no longer; what was graded is safe then, as it is when the
+    task is cancelled.
+    """
+    if not any(plan.missing(unit) for unit in plan.units()):
+        return plan.records
+    _restore_journal(plan)
+    journal = Journal(plan.run)
+    worker = _Worker(plan, journal, listener)
+    try:
+        await worker.run_all()
+    finally:
         journal.close()
+        await worker.judge.aclose()
+    return plan.records
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """Backends and tasks that a caller made, by the name the study calls them; the rest is found by entry point.
-
-    A backend given here stays its maker's to close.
-    """
-
-    backends: Mapping[str, Backend] = field(default_factory=dict)
-    tasks: Mapping[str, Task] = field(default_factory=dict)
+def finish(plan: Plan) -> None:
+    """Write the tables, and the time into the manifest."""
+    compact(plan.run, plan.records)
+    plan.manifest = msgspec.structs.replace(plan.manifest, finished=now())
+    write_manifest(plan.run, plan.manifest)
 
 
-async def prepare(
-    study: Study, run: Path, *, given: Given | None = None, warn: Warn = lambda _: None, is_dry: bool = False
-) -> Plan:
-    """A plan for the study in the directory ``run``, or one `UsageError`. Spends no token; a dry plan writes nothing.
-
-    Where ``run`` already holds a run, the study is merged with the run's own: added budgets, samples, problems,
-    tasks and models are continued, any other difference is refused.
-    """
-    given = given or Given()
-    check_study(study)
-    for spec in study.models:
-        if spec not in given.backends:
-            find_backend(spec)
-    old = _old_manifest(run)
-    study = merge(old.study, study) if old else study
-    chosen = [_choose(given.tasks.get(name) or load_task(name), study.limit) for name in study.tasks]
-    stack = AsyncExitStack()
-    try:
-        sessions = [_open(stack, spec, study, given) for spec in study.models]
-        prompts = {s.spec: [s.prompt(c.task, p) for c in chosen for p in c.problems] for s in sessions}
-        for session in sessions:
-            check_fits(session, prompts[session.spec], study.budgets)
-        manifest = _manifest(study, sessions, chosen, old)
-        records = read_records(run, warn) if old else Records()
-        _check_prompts(records, prompts)
-        if not is_dry:
-            _make_directory(run)
-            write_manifest(run, manifest)
-    except BaseException:
-        await stack.aclose()
-        raise
-    return Plan(study, run, sessions, prompts, records, manifest, stack)
-
-
-def _open(stack: AsyncExitStack, spec: str, study: Study, given: Given) -> Session:
-    backend = given.backends.get(spec)
-    if backend is None:
-        backend = open_backend(spec, **study.model_options.get(spec, {}))
-        stack.push_async_callback(backend.aclose)
-    return open_session(spec, backend, study)
-
-
-def _choose(task: Task, limit: int | None) -> Chosen:
-    problems = task.problems()
-    return Chosen(task, problems if limit is None else problems[:limit])
-
-
-def _old_manifest(run: Path) -> Manifest | None:
-    """The manifest of the run that is to be gone on with, if there is one."""
-    if manifest_path(run).exists():
-        return read_manifest(run)
-    if run.exists() and not run.is_dir():
-        raise UsageError(f"{str(run)!r} is a file; -o needs a directory")
-    return None
-
-
-def _make_directory(run: Path) -> None:
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot make directory {str(run)!r}: {error.strerror}") from error
-
-
-def _manifest(study: Study, sessions: Sequence[Session], chosen: Sequence[Chosen], old: Manifest | None) -> Manifest:
-    models = tuple(ModelRecord(s.spec, msgspec.to_builtins(s.backend.model)) for s in sessions)
-    if old:
-        _check_models(old.models, models)
-        _check_tasks(old.tasks, chosen)
-    return Manifest(
-        schema=SCHEMA_VERSION,
-        study=study,
-        models=models,
-        tasks=tuple(c.record for c in chosen),
-        versions=versions(),
-        hardware=hardware(),
-        verifier=Judge().describe(),
-        git_commit=git_commit(),
-        started=old.started if old else now(),
-    )
-
-
-def _check_models(old: Sequence[ModelRecord], new: Sequence[ModelRecord]) -> None:
-    known = {record.spec: record.info.get("fingerprint") for record in old}
-    for record in new:
-        before, after = known.get(record.spec), record.info.get("fingerprint")
-        if before is not None and before != after:
-            raise UsageError(
-                f"model {record.spec!r} is not the one this run began with (fingerprint {before}, now {after}); "
-                "give another directory with -o"
-            )
-
-
-def _check_tasks(old: Sequence[TaskRecord], chosen: Sequence[Chosen]) -> None:
-    known = {record.name: record for record in old}
-    for choice in chosen:
-        before = known.get(choice.task.name)
-        if before and fingerprint(choice.problems[: before.n_problems]) != before.fingerprint:
-            raise UsageError(
-                f"task {choice.task.name!r} has other problems than this run began with "
-                f"(version {before.version}, now {choice.task.version}); give another directory with -o"
-            )
-
-
-def _check_prompts(records: Records, prompts: dict[str, list[Prompt]]) -> None:
-    digests = {(spec, p.problem.id): p.digest for spec, group in prompts.items() for p in group}
-    for trace in records.traces.values():
-        now_digest = digests.get((trace.model, trace.problem), trace.prompt_digest)
-        if trace.prompt_digest != now_digest:
-            raise UsageError(
-                f"the prompt of {trace.problem} for model {trace.model!r} is not the one this run began with; "
-                "give another directory with -o"
-            )
+def _restore_journal(plan: Plan) -> None:
+    """Where a run has only its tables, write its records into a journal again before going on."""
+    if journal_path(plan.run).exists() or not (plan.records.attempts or plan.records.traces):
+        return
+    journal = Journal(plan.run)
+    events: list[Event] = [*plan.records.traces.values(), *plan.records.attempts.values()]
+    for event in events:
+        journal.append(event, now_s=0.0)
+    journal.close()
 
 
 class _Worker:

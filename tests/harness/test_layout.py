@@ -19,7 +19,7 @@ FLOORS = [
     {"plugins", "compute", "provenance"},
     {"study"},
     {"store", "tables"},
-    {"pipeline", "runner", "analysis", "run"},
+    {"pipeline", "plan", "runner", "analysis", "run"},
     {"report"},
     {"cli"},
 ]

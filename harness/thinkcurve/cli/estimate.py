@@ -14,7 +14,7 @@ import msgspec
 
 from thinkcurve.budget import covers
 from thinkcurve.pipeline import answer, cuts, think
-from thinkcurve.runner import Plan, Unit
+from thinkcurve.plan import Plan, Unit
 
 PROBES = 16
 """Units that are probed: enough to average over levels, a few seconds on a small model."""

@@ -20,7 +20,7 @@ from thinkcurve.store import Attempt, Event, Failure, Trace
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from thinkcurve.runner import Plan
+    from thinkcurve.plan import Plan
 
 LINE_EVERY_S = 10.0
 BAR_WIDTH = 24

@@ -115,7 +115,8 @@ def _option(text: str) -> tuple[str, int | float | str]:
 
 async def _carry_out(study: Any, directory: Path, *, is_dry: bool, as_json: bool) -> int:
     from thinkcurve.cli.progress import Progress
-    from thinkcurve.runner import prepare
+    from thinkcurve.plan import prepare
+    from thinkcurve.runner import carry_out, finish
 
     plan = await prepare(study, directory, warn=_say, is_dry=is_dry)
     try:
@@ -126,8 +127,8 @@ async def _carry_out(study: Any, directory: Path, *, is_dry: bool, as_json: bool
             return 0
         started = time.monotonic()
         with Progress(plan) as progress:
-            records = await plan.carry_out(listener=progress.listen)
-        plan.finish()
+            records = await carry_out(plan, listener=progress.listen)
+        finish(plan)
         took_s = time.monotonic() - started
     finally:
         await plan.aclose()

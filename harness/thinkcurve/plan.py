@@ -1,0 +1,218 @@
+"""A study made ready: everything checked, everything opened, and no token spent.
+
+`prepare` refuses in one line what cannot work; `runner` carries the plan out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from thinkcurve.backend import Backend
+from thinkcurve.budget import Budget
+from thinkcurve.errors import UsageError
+from thinkcurve.pipeline import Prompt, Session, check_fits, open_session
+from thinkcurve.plugins import find_backend, load_task, open_backend
+from thinkcurve.problem import Problem, fingerprint
+from thinkcurve.provenance import git_commit, hardware, now, versions
+from thinkcurve.store import (
+    SCHEMA_VERSION,
+    Manifest,
+    ModelRecord,
+    Records,
+    TaskRecord,
+    Warn,
+    manifest_path,
+    read_manifest,
+    write_manifest,
+)
+from thinkcurve.study import Study, check_study, merge
+from thinkcurve.tables import read_records
+from thinkcurve.task import Task
+from thinkcurve.verify.judge import Judge
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A task with the problems of it that the study takes."""
+
+    task: Task
+    problems: Sequence[Problem]
+
+    @property
+    def record(self) -> TaskRecord:
+        """What the manifest says of it."""
+        return TaskRecord(self.task.name, self.task.version, len(self.problems), fingerprint(self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One (model, problem, sample): what is thought once and answered at every budget."""
+
+    session: Session
+    prompt: Prompt
+    sample: int
+
+
+@dataclass(slots=True)
+class Plan:
+    """A study ready to be carried out: sessions open, prompts rendered, records so far read."""
+
+    study: Study
+    run: Path
+    sessions: Sequence[Session]
+    prompts: dict[str, list[Prompt]]
+    records: Records
+    manifest: Manifest
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    def units(self) -> Iterator[Unit]:
+        """Every unit of the study, model by model and sample by sample."""
+        for session in self.sessions:
+            for sample in range(self.study.samples):
+                for prompt in self.prompts[session.spec]:
+                    yield Unit(session, prompt, sample)
+
+    def missing(self, unit: Unit) -> list[Budget]:
+        """The budgets at which a unit has no attempt yet."""
+        key = (unit.session.spec, unit.prompt.problem.id, unit.sample)
+        return [b for b in self.study.budgets if (*key, b) not in self.records.attempts]
+
+    @property
+    def n_attempts(self) -> int:
+        """How many attempts the finished run will have."""
+        n_prompts = sum(len(prompts) for prompts in self.prompts.values())
+        return n_prompts * self.study.samples * len(self.study.budgets)
+
+    async def aclose(self) -> None:
+        """Close every backend."""
+        await self._stack.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Backends and tasks that a caller made, by the name the study calls them; the rest is found by entry point.
+
+    A backend given here stays its maker's to close.
+    """
+
+    backends: Mapping[str, Backend] = field(default_factory=dict)
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+
+
+async def prepare(
+    study: Study, run: Path, *, given: Given | None = None, warn: Warn = lambda _: None, is_dry: bool = False
+) -> Plan:
+    """A plan for the study in the directory ``run``, or one `UsageError`. Spends no token; a dry plan writes nothing.
+
+    Where ``run`` already holds a run, the study is merged with the run's own: added budgets, samples, problems,
+    tasks and models are continued, any other difference is refused.
+    """
+    given = given or Given()
+    check_study(study)
+    for spec in study.models:
+        if spec not in given.backends:
+            find_backend(spec)
+    old = _old_manifest(run)
+    study = merge(old.study, study) if old else study
+    chosen = [_choose(given.tasks.get(name) or load_task(name), study.limit) for name in study.tasks]
+    stack = AsyncExitStack()
+    try:
+        sessions = [_open(stack, spec, study, given) for spec in study.models]
+        prompts = {s.spec: [s.prompt(c.task, p) for c in chosen for p in c.problems] for s in sessions}
+        for session in sessions:
+            check_fits(session, prompts[session.spec], study.budgets)
+        manifest = _manifest(study, sessions, chosen, old)
+        records = read_records(run, warn) if old else Records()
+        _check_prompts(records, prompts)
+        if not is_dry:
+            _make_directory(run)
+            write_manifest(run, manifest)
+    except BaseException:
+        await stack.aclose()
+        raise
+    return Plan(study, run, sessions, prompts, records, manifest, stack)
+
+
+def _open(stack: AsyncExitStack, spec: str, study: Study, given: Given) -> Session:
+    backend = given.backends.get(spec)
+    if backend is None:
+        backend = open_backend(spec, **study.model_options.get(spec, {}))
+        stack.push_async_callback(backend.aclose)
+    return open_session(spec, backend, study)
+
+
+def _choose(task: Task, limit: int | None) -> Chosen:
+    problems = task.problems()
+    return Chosen(task, problems if limit is None else problems[:limit])
+
+
+def _old_manifest(run: Path) -> Manifest | None:
+    """The manifest of the run that is to be gone on with, if there is one."""
+    if manifest_path(run).exists():
+        return read_manifest(run)
+    if run.exists() and not run.is_dir():
+        raise UsageError(f"{str(run)!r} is a file; -o needs a directory")
+    return None
+
+
+def _make_directory(run: Path) -> None:
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make directory {str(run)!r}: {error.strerror}") from error
+
+
+def _manifest(study: Study, sessions: Sequence[Session], chosen: Sequence[Chosen], old: Manifest | None) -> Manifest:
+    models = tuple(ModelRecord(s.spec, msgspec.to_builtins(s.backend.model)) for s in sessions)
+    if old:
+        _check_models(old.models, models)
+        _check_tasks(old.tasks, chosen)
+    return Manifest(
+        schema=SCHEMA_VERSION,
+        study=study,
+        models=models,
+        tasks=tuple(c.record for c in chosen),
+        versions=versions(),
+        hardware=hardware(),
+        verifier=Judge().describe(),
+        git_commit=git_commit(),
+        started=old.started if old else now(),
+    )
+
+
+def _check_models(old: Sequence[ModelRecord], new: Sequence[ModelRecord]) -> None:
+    known = {record.spec: record.info.get("fingerprint") for record in old}
+    for record in new:
+        before, after = known.get(record.spec), record.info.get("fingerprint")
+        if before is not None and before != after:
+            raise UsageError(
+                f"model {record.spec!r} is not the one this run began with (fingerprint {before}, now {after}); "
+                "give another directory with -o"
+            )
+
+
+def _check_tasks(old: Sequence[TaskRecord], chosen: Sequence[Chosen]) -> None:
+    known = {record.name: record for record in old}
+    for choice in chosen:
+        before = known.get(choice.task.name)
+        if before and fingerprint(choice.problems[: before.n_problems]) != before.fingerprint:
+            raise UsageError(
+                f"task {choice.task.name!r} has other problems than this run began with "
+                f"(version {before.version}, now {choice.task.version}); give another directory with -o"
+            )
+
+
+def _check_prompts(records: Records, prompts: dict[str, list[Prompt]]) -> None:
+    digests = {(spec, p.problem.id): p.digest for spec, group in prompts.items() for p in group}
+    for trace in records.traces.values():
+        now_digest = digests.get((trace.model, trace.problem), trace.prompt_digest)
+        if trace.prompt_digest != now_digest:
+            raise UsageError(
+                f"the prompt of {trace.problem} for model {trace.model!r} is not the one this run began with; "
+                "give another directory with -o"
+            )
