@@ -1,0 +1,264 @@
+"""The figure: accuracy against measured compute as a Vega-Lite spec. Pure: no files, no rendering.
+
+One frame holds any number of curves: a line with its 95 % band each, labelled where it ends. A point is
+filled as far as its attempts thought to their own end and hollow as far as the budget cut them off.
+Everything a user named travels as inline data or plain text; field names, ids and expressions are fixed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, TypeGuard
+
+import msgspec
+
+from thinkcurve.analysis.curve import Curve, Point
+from thinkcurve.budget import budget_key
+from thinkcurve.errors import UsageError, did_you_mean
+from thinkcurve.report.labels import (
+    Naming,
+    height_of_labels,
+    name_curves,
+    place_labels,
+    plain,
+    width_of_labels,
+)
+from thinkcurve.report.marks import (
+    LABEL_DX_PX,
+    NOTE_LINE_PX,
+    THEMES,
+    Spec,
+    color_encoding,
+    config,
+    curve_layers,
+    label_layers,
+    note_layer,
+    x_encoding,
+    y_encoding,
+)
+from thinkcurve.report.scale import fit_scale
+
+SCHEMA_URL = "https://vega.github.io/schema/vega-lite/v6.json"
+WIDTH_PX = 720
+"""Width of the whole figure, so that a README shows it unscaled."""
+_LEFT_PX, _RIGHT_PX = 52, 14
+_MOST_LABEL_PX = 178
+_HEAD_PX, _FOOT_PX = 92, 54
+_LEADER_PX = 10  # how far a leader reaches out of the plot, towards its label
+_PLOT_HEIGHT_PX = 300
+
+
+class Axis(msgspec.Struct, frozen=True):
+    """A measure of compute: its name, a tick's label (a Vega expression), a figure's form."""
+
+    name: str
+    label: str
+    figure: str
+    in_tokens: bool = False
+
+
+_TOKENS = "format(datum.value, ',.12~g')"
+_SI = "replace(format(datum.value, '~s'), regexp('([^0-9])$'), ' $1')"  # 200 G, 1.5 k
+AXES = {
+    "thinking_tokens": Axis("thinking tokens", _TOKENS, "{:,.1f}", in_tokens=True),
+    "generated_tokens": Axis("generated tokens", _TOKENS, "{:,.1f}", in_tokens=True),
+    "total_tokens": Axis("total tokens", _TOKENS, "{:,.1f}", in_tokens=True),
+    "flops": Axis("FLOPs", _SI, "{:.3g}"),
+    "wall_s": Axis("seconds", "format(datum.value, ',.6~r')", "{:,.3g} s"),
+    "joules": Axis("joules", _SI, "{:,.3g} J"),
+    "usd": Axis("US dollars", "format(datum.value, '$,.3~r')", "${:.3g}"),
+}
+"""The measures of compute a figure can be drawn against; names as in `Point`."""
+
+
+def curve_spec(
+    curves: Sequence[Curve],
+    *,
+    axis: str = "thinking_tokens",
+    title: str | None = None,
+    theme: Literal["light", "dark"] = "light",
+) -> Spec:
+    """A Vega-Lite spec that draws ``curves`` in one frame, accuracy against the compute measured by ``axis``.
+
+    ``axis`` is one of `AXES`; ``title`` replaces the heading made from what the curves share. A curve without
+    points is not drawn but named below the figure. Raises `UsageError` for an unknown axis, for nothing to
+    draw, and for a curve whose compute on ``axis`` is not known.
+    """
+    _check(curves, axis)
+    drawn = [msgspec.structs.replace(c, points=tuple(sorted(c.points, key=_rung))) for c in curves if c.points]
+    naming = name_curves(drawn)
+    is_labelled = len(drawn) > 1
+    labels_px = min(width_of_labels(naming.own), _MOST_LABEL_PX) if is_labelled else 0.0
+    right = LABEL_DX_PX + round(labels_px) if is_labelled else 0
+    width = WIDTH_PX - _LEFT_PX - _RIGHT_PX - right
+    height = max(_PLOT_HEIGHT_PX, height_of_labels(naming.own) if is_labelled else 0)
+    scale = fit_scale([_x(p, axis) for c in drawn for p in c.points], width, in_tokens=AXES[axis].in_tokens)
+    top = _top(drawn)
+    colors = THEMES[theme]
+    notes = _notes(curves)
+    labels = _label_data(drawn, naming, axis, (scale.at(1 + _LEADER_PX / width), top, height)) if is_labelled else {}
+    return {
+        "$schema": SCHEMA_URL,
+        "description": _description(drawn, axis),
+        "title": _heading(drawn, naming, axis, title),
+        "width": width,
+        "height": height,
+        "autosize": "none",
+        "padding": {
+            "left": _LEFT_PX,
+            "right": _RIGHT_PX + right,
+            "top": _HEAD_PX,
+            "bottom": _FOOT_PX + NOTE_LINE_PX * len(notes) + 10,
+        },
+        "background": colors.paper,
+        "config": config(colors),
+        "datasets": {
+            "points": [_row(i, c, p, axis) for i, c in enumerate(drawn) for p in c.points],
+            **labels,
+        },
+        "data": {"name": "points"},
+        "encoding": {
+            "x": x_encoding(f"Mean {AXES[axis].name} per attempt", AXES[axis].label, scale),
+            "y": y_encoding(top),
+            "color": color_encoding(len(drawn), colors),
+        },
+        "layer": [
+            *(label_layers(colors, labels_px) if is_labelled else ()),
+            *curve_layers(colors, len(drawn), AXES[axis].name),
+            note_layer(notes, height, colors),
+        ],
+    }
+
+
+def _rung(point: Point) -> tuple[bool, int]:
+    return budget_key(point.budget)
+
+
+def _is_known(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value) and value >= 0
+
+
+def _x(point: Point, axis: str) -> float:
+    return float(getattr(point, axis))
+
+
+def _check(curves: Sequence[Curve], axis: str) -> None:
+    if axis not in AXES:
+        raise UsageError(f"axis {axis!r} is not one of {', '.join(AXES)}.{did_you_mean(axis, AXES)}")
+    if not any(c.points for c in curves):
+        raise UsageError("there is nothing to draw: no curve has a point")
+    known = [a for a in AXES if all(_is_known(getattr(p, a)) for c in curves for p in c.points)]
+    for curve in curves:
+        if not all(_is_known(getattr(p, axis)) for p in curve.points):
+            others = ", ".join(known) or "none"
+            raise UsageError(f"{axis} is not known for {_in_words(curve)}; known for every curve: {others}")
+
+
+def _in_words(curve: Curve) -> str:
+    return f"{plain(curve.model)} on {plain(curve.task)} ({plain(curve.control)})"
+
+
+def _top(curves: Sequence[Curve]) -> float:
+    """The top of the y axis: 1, or for low curves the next tenth (twentieth below 0.1) over all intervals."""
+    highest = max(max(p.ci_high, p.accuracy) for c in curves for p in c.points)
+    if highest > 0.6:
+        return 1.0
+    step = 0.1 if highest > 0.1 else 0.05
+    return round(max(math.ceil(highest / step - 1e-9), 1) * step, 2)
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.1f} %"
+
+
+def _row(index: int, curve: Curve, point: Point, axis: str) -> dict[str, Any]:
+    """One point as a row of inline data: the figures, and the same in words for the tooltip."""
+    n_attempts = max(point.n_problems * point.n_samples, 1)
+    forced = min(max(point.forced / n_attempts, 0.0), 1.0)
+    figures = {name: getattr(point, name) for name in AXES}
+    return {
+        "curve": f"c{index}",
+        "rung": curve.points.index(point),
+        "x": _x(point, axis),
+        "accuracy": point.accuracy,
+        "low": point.ci_low,
+        "high": point.ci_high,
+        "unforced_share": 1 - forced,
+        "is_natural": point.budget is None,
+        "is_alone": len(curve.points) == 1,
+        **{name: value for name, value in figures.items() if _is_known(value)},
+        "t_model": plain(curve.model),
+        "t_task": plain(curve.task),
+        "t_control": plain(curve.control),
+        "t_budget": "natural end" if point.budget is None else f"{point.budget:,} thinking tokens",
+        "t_x": AXES[axis].figure.format(_x(point, axis)),
+        "t_accuracy": f"{_percent(point.accuracy)} ({_percent(point.ci_low)} to {_percent(point.ci_high)})",
+        "t_problems": f"{point.n_problems:,} × {point.n_samples:,}",
+        "t_forced": f"{point.forced:,} ({_percent(forced)})",
+        "t_no_answer": f"{point.no_answer:,}",
+        "t_truncated": f"{point.truncated_answers:,}",
+        "t_unverified": f"{point.unverified:,}",
+        "t_failures": f"{point.failures:,}",
+    }
+
+
+def _label_data(drawn: Sequence[Curve], naming: Naming, axis: str, frame: tuple[float, float, int]) -> Spec:
+    """Inline data for the labels in the axes' units; ``frame``: (x where leaders end, top, height in px)."""
+    right, top, height = frame
+    ends = [max(c.points, key=lambda p: _x(p, axis)) for c in drawn]
+    labels = place_labels(naming.own, [(1 - e.accuracy / top) * height for e in ends], height)
+    data: Spec = {"leaders": [], "spots": [], "labels": []}
+    for i, (end, label) in enumerate(zip(ends, labels, strict=True)):
+        curve = f"c{i}"
+        at = [(1 - label.line_px(n) / height) * top for n in range(len(label.lines))]
+        data["leaders"] += [
+            {"curve": curve, "step": 0, "x": _x(end, axis), "at": end.accuracy},
+            {"curve": curve, "step": 1, "x": right, "at": at[0]},
+        ]
+        data["spots"].append({"curve": curve, "at": at[0]})
+        data["labels"] += [
+            {"text": text, "is_name": n < label.n_stressed, "at": at[n]} for n, text in enumerate(label.lines)
+        ]
+    return data
+
+
+def _heading(drawn: Sequence[Curve], naming: Naming, axis: str, title: str | None) -> Spec:
+    """The title and below it what all curves share, with the number of problems."""
+    counts = sorted({p.n_problems for c in drawn for p in c.points})
+    problems = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
+    parts = [*naming.shared, f"{problems} problem{'s' if counts[-1] != 1 else ''}"]
+    text = plain(title) if title else f"Accuracy against {AXES[axis].name}"
+    return {"text": text, "subtitle": " · ".join(parts), "limit": WIDTH_PX - 24}
+
+
+def _description(drawn: Sequence[Curve], axis: str) -> str:
+    """What the figure shows in words, for those who cannot see it."""
+    sentences = [f"Accuracy against {AXES[axis].name} per attempt."]
+    for curve in drawn:
+        last = curve.points[-1]
+        sentences.append(
+            f"{_in_words(curve)}: from "
+            f"{_percent(curve.points[0].accuracy)} at {AXES[axis].figure.format(_x(curve.points[0], axis))} "
+            f"to {_percent(last.accuracy)} at {AXES[axis].figure.format(_x(last, axis))}."
+        )
+    return " ".join(sentences)
+
+
+def _notes(curves: Sequence[Curve]) -> list[str]:
+    """How to read the marks, and what was counted apart."""
+    points = [p for c in curves for p in c.points]
+    natural = " Diamond: no budget." if any(p.budget is None for p in points) else ""
+    interval = "Shaded" if any(len(c.points) > 1 for c in curves) else "Bar"
+    lines = [
+        f"{interval}: 95 % interval over problems. Hollow point: thinking cut off by the budget; "
+        f"filled: it ended by itself.{natural}"
+    ]
+    unverified, failures = sum(p.unverified for p in points), sum(p.failures for p in points)
+    counts = (("failures (not scored)", failures), ("unverified", unverified))
+    if any(n for _, n in counts):
+        lines.append("Counted apart: " + ", ".join(f"{n:,} {what}" for what, n in counts if n) + ".")
+    empty = [_in_words(c) for c in curves if not c.points]
+    if empty:
+        lines.append(f"No attempts yet: {', '.join(empty)}.")
+    return lines

@@ -1,0 +1,266 @@
+"""How a figure looks: colours, scales and marks in Vega-Lite's words. Only fixed text, no user's names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from thinkcurve.report.scale import Scale
+
+Spec = dict[str, Any]
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+
+INSET_PX = 38
+"""How far left of the plot the heading, the y axis's title and the small print begin."""
+
+LABEL_DX_PX = 25
+"""How far right of the plot the labels begin."""
+
+NOTE_LINE_PX = 15
+
+
+class Theme(msgspec.Struct, frozen=True):
+    """The colours of everything but the curves."""
+
+    paper: str
+    ink: str
+    muted: str
+    grid: str
+
+
+THEMES = {
+    "light": Theme(paper="#ffffff", ink="#1f2328", muted="#59636e", grid="#e4e7eb"),
+    "dark": Theme(paper="#0d1117", ink="#e6edf3", muted="#9198a1", grid="#262c36"),
+}
+
+# Okabe and Ito (2008), safe for the common kinds of colour blindness, with a grey in place of their yellow,
+# which is lost on paper; their black is the theme's ink. Past eight curves the colours come again, dashed.
+_PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "", "#8c8c8c")
+_DASHES = ([4096, 0], [7, 3], [2, 2])  # the first is solid: longer than any line
+
+_TOOLTIP = (
+    ("t_model", "Model"),
+    ("t_task", "Task"),
+    ("t_control", "Control"),
+    ("t_budget", "Budget"),
+    ("t_x", ""),
+    ("t_accuracy", "Accuracy, 95 % interval"),
+    ("t_problems", "Problems × samples"),
+    ("t_forced", "Forced"),
+    ("t_truncated", "Answers cut off"),
+    ("t_no_answer", "No answer"),
+    ("t_unverified", "Unverified"),
+    ("t_failures", "Failures"),
+)
+
+
+def config(theme: Theme) -> Spec:
+    """Type, grid and axes for the whole figure."""
+    return {
+        "font": FONT,
+        "view": {"stroke": None},
+        "title": {
+            "anchor": "start",
+            "frame": "group",
+            "color": theme.ink,
+            "fontSize": 17,
+            "fontWeight": 600,
+            "dx": -INSET_PX,
+            "offset": 16,
+            "subtitleColor": theme.muted,
+            "subtitleFontSize": 12.5,
+            "subtitlePadding": 5,
+        },
+        "axis": {
+            "labelColor": theme.muted,
+            "labelFontSize": 11.5,
+            "titleColor": theme.muted,
+            "titleFontSize": 12,
+            "titleFontWeight": "normal",
+            "gridColor": theme.grid,
+            "domainColor": theme.muted,
+            "tickColor": theme.muted,
+            "labelPadding": 6,
+        },
+    }
+
+
+def x_encoding(title: str, label: str, scale: Scale) -> Spec:
+    """Measured compute, with a tick at every round number that has room."""
+    return {
+        "field": "x",
+        "type": "quantitative",
+        "scale": scale.spec(),
+        "axis": {
+            "title": title,
+            "titleAnchor": "start",
+            "titlePadding": 10,
+            "values": list(scale.ticks),
+            "labelExpr": label,
+            "labelOverlap": False,
+            "labelFlush": False,
+            "grid": False,
+            "tickSize": 4,
+        },
+    }
+
+
+def y_encoding(top: float) -> Spec:
+    """Accuracy from 0 to ``top``, its title lying above the axis."""
+    step = next(step for step in (0.01, 0.02, 0.05, 0.1, 0.2) if top / step < 6.5)
+    return {
+        "field": "accuracy",
+        "type": "quantitative",
+        "scale": {"domain": [0, top], "nice": False},
+        "axis": {
+            "title": "Accuracy",
+            "titleAngle": 0,
+            "titleAlign": "left",
+            "titleAnchor": "end",
+            "titleBaseline": "bottom",
+            "titleX": -INSET_PX,
+            "titleY": -12,
+            "values": [round(step * i, 4) for i in range(round(top / step) + 1)],
+            "labelExpr": "format(datum.value * 100, '.12~g') + ' %'",
+            "domain": False,
+            "ticks": False,
+        },
+    }
+
+
+def color_encoding(n_curves: int, theme: Theme) -> Spec:
+    """One colour a curve."""
+    return _curve_encoding([_PALETTE[i % len(_PALETTE)] or theme.ink for i in range(n_curves)])
+
+
+def _dash_encoding(n_curves: int) -> Spec:
+    return _curve_encoding([_DASHES[i // len(_PALETTE) % len(_DASHES)] for i in range(n_curves)])
+
+
+def _curve_encoding(values: Sequence[Any]) -> Spec:
+    ids = [f"c{i}" for i in range(len(values))]
+    return {
+        "field": "curve",
+        "type": "nominal",
+        "scale": {"domain": ids, "range": list(values)},
+        "legend": None,
+    }
+
+
+def curve_layers(theme: Theme, n_curves: int, axis_name: str) -> list[Spec]:
+    """Intervals, lines and points, from back to front; pointing at a curve lets the others step back."""
+    band = 0.16 if n_curves <= 2 else 0.12 if n_curves <= 4 else 0.09
+    span = {"y": {"field": "low", "type": "quantitative"}, "y2": {"field": "high"}}
+    shape = {"condition": {"test": "datum.is_natural", "value": "diamond"}, "value": "circle"}
+    size = {"condition": {"test": "datum.is_natural", "value": 84}, "value": 58}
+    return [
+        {
+            "mark": {"type": "area", "tooltip": None},
+            "encoding": {**span, "opacity": _emphasis(band, band / 3)},
+        },
+        {
+            "transform": [{"filter": "datum.is_alone"}],
+            "mark": {"type": "rule", "strokeWidth": 5, "opacity": 2 * band},
+            "encoding": span,
+        },
+        {
+            "mark": {"type": "line", "strokeWidth": 2.25, "strokeJoin": "round"},
+            "encoding": {
+                "order": {"field": "rung", "type": "quantitative"},
+                **({"strokeDash": _dash_encoding(n_curves)} if n_curves > len(_PALETTE) else {}),
+                "opacity": _emphasis(1, 0.2),
+            },
+        },
+        {
+            "mark": {"type": "point", "filled": True, "opacity": 1},
+            "encoding": {"shape": shape, "size": size, "color": {"value": theme.paper}},
+        },
+        {
+            "mark": {"type": "point", "strokeWidth": 2, "opacity": 1},
+            "encoding": {
+                "shape": shape,
+                "size": size,
+                "fill": color_encoding(n_curves, theme),
+                "fillOpacity": {"field": "unforced_share", "type": "quantitative", "scale": None},
+                "strokeOpacity": _emphasis(1, 0.3),
+            },
+        },
+        _pointer_layer(axis_name),
+    ]
+
+
+def _emphasis(value: float, faded: float) -> Spec:
+    return {"condition": {"param": "pointed", "value": value}, "value": faded}
+
+
+def _pointer_layer(axis_name: str) -> Spec:
+    """Large unseen discs over the points, which carry the tooltip."""
+    tooltip = [{"field": field, "type": "nominal", "title": title or f"Mean {axis_name}"} for field, title in _TOOLTIP]
+    return {
+        "params": [
+            {
+                "name": "pointed",
+                "select": {"type": "point", "fields": ["curve"], "on": "pointerover", "clear": "pointerout"},
+            }
+        ],
+        "mark": {"type": "point", "filled": True, "size": 360, "opacity": 0},
+        "encoding": {"tooltip": tooltip},
+    }
+
+
+def label_layers(theme: Theme, limit_px: float) -> list[Spec]:
+    """The names at the right edge, each with a spot of its colour and a fine leader from its line's end."""
+    at_label = {"field": "at", "type": "quantitative"}
+    return [
+        {
+            "data": {"name": "leaders"},
+            "mark": {"type": "line", "strokeWidth": 1, "strokeDash": [1.5, 2.5], "opacity": 0.9},
+            "encoding": {
+                "y": at_label,
+                "order": {"field": "step", "type": "quantitative"},
+                "detail": {"field": "curve"},
+            },
+        },
+        {
+            "data": {"name": "spots"},
+            "mark": {"type": "circle", "size": 52, "opacity": 1, "xOffset": 16},
+            "encoding": {"x": {"value": "width"}, "y": at_label},
+        },
+        {
+            "data": {"name": "labels"},
+            "mark": {
+                "type": "text",
+                "align": "left",
+                "baseline": "middle",
+                "dx": LABEL_DX_PX,
+                "fontSize": 12,
+                "limit": limit_px,
+            },
+            "encoding": {
+                "x": {"value": "width"},
+                "y": at_label,
+                "text": {"field": "text", "type": "nominal"},
+                "color": {"condition": {"test": "datum.is_name", "value": theme.ink}, "value": theme.muted},
+            },
+        },
+    ]
+
+
+def note_layer(lines: Sequence[str], height: int, theme: Theme) -> Spec:
+    """Small print below the axis title."""
+    return {
+        "data": {"values": [{}]},
+        "mark": {
+            "type": "text",
+            "align": "left",
+            "baseline": "top",
+            "fontSize": 11,
+            "lineHeight": NOTE_LINE_PX,
+            "text": list(lines),
+            "dx": -INSET_PX,
+        },
+        "encoding": {"x": {"value": 0}, "y": {"value": height + 54}, "color": {"value": theme.muted}},
+    }
