@@ -73,10 +73,15 @@ THINK_TAGS = ThinkingFormat(name="think", open="<think>", close="</think>")
 
 
 class Cut(msgspec.Struct, frozen=True):
-    """The thinking that one budget allows, and whether the budget cut it short."""
+    """The thinking that one budget allows, and how it ended there."""
 
     thinking_ids: tuple[int, ...]
-    is_forced: bool
+    ending: Ending
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether something else than the model ended this thinking."""
+        return not self.ending.is_natural
 
 
 def cut(trace_ids: Sequence[int], ending: Ending, budget: Budget) -> Cut:
@@ -88,10 +93,10 @@ def cut(trace_ids: Sequence[int], ending: Ending, budget: Budget) -> Cut:
     """
     length = len(trace_ids)
     if budget is not None and length > budget:
-        return Cut(tuple(trace_ids[:budget]), is_forced=True)
+        return Cut(tuple(trace_ids[:budget]), Ending.BUDGET)
     if ending is Ending.BUDGET and (budget is None or length < budget):
         raise ValueError(f"a trace cut at {length} tokens cannot serve a budget of {budget}")
-    return Cut(tuple(trace_ids), is_forced=not ending.is_natural)
+    return Cut(tuple(trace_ids), ending)
 
 
 def covers(n_tokens: int, ending: Ending, budget: Budget) -> bool:

@@ -243,7 +243,7 @@ def attempt_of(
         rung=judgement.rung,
         extracted=judgement.extracted,
         is_forced=made.is_forced,
-        trace_ending=trace.ending,
+        ending=made.ending,
         is_truncated_answer=generation.stop in (Stop.LENGTH, Stop.CONTEXT),
         is_shared_answer=False,
         answer=generation.text,

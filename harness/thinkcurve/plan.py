@@ -17,7 +17,7 @@ from thinkcurve.budget import Budget
 from thinkcurve.errors import UsageError
 from thinkcurve.pipeline import Prompt, Session, check_fits, open_session
 from thinkcurve.plugins import find_backend, load_task, open_backend
-from thinkcurve.problem import Problem, fingerprint
+from thinkcurve.problem import FunctionTests, Problem, StdioTests, fingerprint
 from thinkcurve.provenance import git_commit, hardware, now, versions
 from thinkcurve.store import (
     SCHEMA_VERSION,
@@ -179,10 +179,14 @@ def _manifest(study: Study, sessions: Sequence[Session], chosen: Sequence[Chosen
         tasks=tuple(c.record for c in chosen),
         versions=versions(),
         hardware=hardware(),
-        verifier=Judge().describe(),
+        verifier=Judge().describe(probe_sandbox=_has_code(chosen)),
         git_commit=git_commit(),
         started=old.started if old else now(),
     )
+
+
+def _has_code(chosen: Sequence[Chosen]) -> bool:
+    return any(isinstance(p.reference, FunctionTests | StdioTests) for c in chosen for p in c.problems[:1])
 
 
 def _check_models(old: Sequence[ModelRecord], new: Sequence[ModelRecord]) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from thinkcurve.budget import Budget, covers
+from thinkcurve.backend import Generation
+from thinkcurve.budget import Budget, Cut, covers
 from thinkcurve.errors import BackendError
 from thinkcurve.pipeline import answer, attempt_of, cuts, shared_with, think
 from thinkcurve.plan import Plan, Unit
@@ -94,33 +95,36 @@ class _Worker:
 
     async def _ladder(self, unit: Unit, budgets: list[Budget], *, separate: Budget) -> None:
         """One trace and the answers at ``budgets``, judged and recorded."""
-        session, prompt, stage = unit.session, unit.prompt, "trace"
-        waiting = set(budgets)
-        to_judge = []
-        try:
-            async with self.slots[session.spec]:
+        async with self.slots[unit.session.spec]:
+            try:
                 trace = await self._trace(unit, budgets[-1], separate)
-                stage = "answer"
-                for made, served in cuts(trace, budgets):
-                    known = self._known_answer(unit, len(made.thinking_ids), made.is_forced)
-                    if known is None:
-                        to_judge.append((made, served, await answer(session, prompt, unit.sample, made)))
-                    else:
-                        for budget in served:
-                            self._record(shared_with(known, budget))
-                    waiting -= set(served) if known else set()
+            except BackendError as error:
+                self._fail(unit, budgets, "trace", error)
+                return
+            answered = [(made, served, await self._answer(unit, made, served)) for made, served in cuts(trace, budgets)]
+        for made, served, generation in answered:
+            if generation is not None:
+                await self._grade(unit, trace, made, served, generation)
+
+    async def _answer(self, unit: Unit, made: Cut, served: list[Budget]) -> Generation | None:
+        """The answer to one cut, or ``None`` where it is known already or failed; both are recorded here."""
+        known = self._known_answer(unit, made)
+        if known is not None:
+            for budget in served:
+                self._record(shared_with(known, budget))
+            return None
+        try:
+            return await answer(unit.session, unit.prompt, unit.sample, made)
         except BackendError as error:
-            if error.is_fatal:
-                raise
-            done = {budget for _, served, _ in to_judge for budget in served}
-            for budget in sorted(waiting - done, key=budgets.index):
-                self._record(self._failure(unit, budget, stage, error))
-        for made, served, generation in to_judge:
-            judgement = await self.judge.judge(prompt.problem.reference, generation.text)
-            first = attempt_of(session, prompt, trace, made, served[0], generation, judgement)
-            self._record(first)
-            for budget in served[1:]:
-                self._record(shared_with(first, budget))
+            self._fail(unit, served, "answer", error)
+            return None
+
+    async def _grade(self, unit: Unit, trace: Trace, made: Cut, served: list[Budget], generation: Generation) -> None:
+        judgement = await self.judge.judge(unit.prompt.problem.reference, generation.text)
+        first = attempt_of(unit.session, unit.prompt, trace, made, served[0], generation, judgement)
+        self._record(first)
+        for budget in served[1:]:
+            self._record(shared_with(first, budget))
 
     async def _trace(self, unit: Unit, top: Budget, separate: Budget) -> Trace:
         """The unit's trace, long enough for ``top``: from the records, gone on with, or made."""
@@ -132,19 +136,23 @@ class _Worker:
         self._record(trace)
         return trace
 
-    def _known_answer(self, unit: Unit, n_thinking: int, is_forced: bool) -> Attempt | None:
+    def _known_answer(self, unit: Unit, made: Cut) -> Attempt | None:
         """An attempt of the same unit past the same natural end, made when the ladder was shorter."""
-        if is_forced:
+        if made.is_forced:
             return None
         for budget in self.plan.study.budgets:
             known = self.plan.records.attempts.get((unit.session.spec, unit.prompt.problem.id, unit.sample, budget))
-            if known and not known.is_forced and known.thinking_tokens == n_thinking:
+            if known and not known.is_forced and known.thinking_tokens == len(made.thinking_ids):
                 return known
         return None
 
-    def _failure(self, unit: Unit, budget: Budget, stage: str, error: BackendError) -> Failure:
+    def _fail(self, unit: Unit, budgets: list[Budget], stage: str, error: BackendError) -> None:
+        """Record that attempts did not come about; what no later request can mend is raised again."""
+        if error.is_fatal:
+            raise error
         problem = unit.prompt.problem
-        return Failure(unit.session.spec, problem.task, problem.id, unit.sample, budget, stage, str(error))
+        for budget in budgets:
+            self._record(Failure(unit.session.spec, problem.task, problem.id, unit.sample, budget, stage, str(error)))
 
     def _record(self, event: Event) -> None:
         self.journal.append(event, time.monotonic())

@@ -67,7 +67,7 @@ class Attempt(msgspec.Struct, frozen=True, tag_field="event", tag="attempt"):
     Token counts are those of this attempt *alone*: ``generated_tokens`` = thinking + answer, ``total_tokens`` adds
     the prompt and the markers. ``*_spent`` is what the run really used for it beyond its trace; an answer shared
     by several budgets past a natural end (``is_shared_answer``) was spent once. ``wall_s`` is the answer's seconds
-    plus the trace's, in proportion to the tokens kept.
+    plus the trace's, in proportion to the tokens kept. ``ending`` says how this attempt's thinking ended.
     """
 
     model: str
@@ -84,7 +84,7 @@ class Attempt(msgspec.Struct, frozen=True, tag_field="event", tag="attempt"):
     rung: str
     extracted: str | None
     is_forced: bool
-    trace_ending: Ending
+    ending: Ending
     is_truncated_answer: bool
     is_shared_answer: bool
     answer: str
@@ -206,7 +206,7 @@ def read_manifest(run: Path) -> Manifest:
         version = msgspec.json.decode(raw, type=dict[str, Any]).get("schema")
         if version != SCHEMA_VERSION:
             raise UsageError(
-                f"{path}: schema {version!r} is not {SCHEMA_VERSION}, the one this thinkcurve reads; use a matching version"
+                f"{path}: schema {version!r} is not {SCHEMA_VERSION}, the one that is read here; use a matching thinkcurve"
             )
         return msgspec.json.decode(raw, type=Manifest)
     except msgspec.DecodeError as error:

@@ -40,7 +40,7 @@ def an_attempt(index: int = 0, budget: int | None = 8, verdict: Verdict = Verdic
         rung="exact",
         extracted="4",
         is_forced=False,
-        trace_ending=Ending.CLOSED,
+        ending=Ending.CLOSED,
         is_truncated_answer=False,
         is_shared_answer=False,
         answer="\\boxed{4}\u2028\x00",

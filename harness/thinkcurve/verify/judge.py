@@ -1,0 +1,157 @@
+"""The one face of verification: a reference and an answer in, a judgement out.
+
+The type of the reference picks the verifier. Plain mathematics is settled here in microseconds; the worker pool and
+the sandbox are imported and started only when an answer needs them. A fault of our own machinery is ``unverified``
+with a reason, never ``incorrect``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from thinkcurve.problem import Choice, FunctionTests, Judgement, MathAnswer, Reference, StdioTests, Verdict
+from thinkcurve.verify import extract, math
+from thinkcurve.verify.notation import normal
+
+if TYPE_CHECKING:
+    from thinkcurve.verify.sandbox import Zygotes
+    from thinkcurve.verify.worker import MathWorkers
+
+CACHE_SIZE = 20_000  # judgements; repeats of one answer come from many samples of one problem
+_LIBRARIES = ("sympy", "math-verify", "latex2sympy2_extended")
+
+
+class Judge:
+    """Judges answers; owns the workers and the sandbox, so close it with ``aclose``.
+
+    ``workers`` bounds the processes of each kind. Not tied to a run: the same answer gets the same judgement.
+    """
+
+    def __init__(self, *, workers: int = 1) -> None:
+        self._workers = workers
+        self._cache: dict[tuple[Reference, str], Judgement] = {}
+        self._maths: MathWorkers | None = None
+        self._sandbox: Zygotes | None = None
+
+    async def judge(self, reference: Reference, answer: str) -> Judgement:
+        """The verdict on ``answer``, which is the text after the thinking only."""
+        answer = _encodable(answer)
+        key = (reference, answer)
+        known = self._cache.get(key)
+        if known is None:
+            known = await self._judge(reference, answer)
+            if known.verdict is not Verdict.UNVERIFIED:
+                self._remember(key, known)
+        return known
+
+    async def aclose(self) -> None:
+        """End every process this judge started."""
+        maths, self._maths = self._maths, None
+        sandbox, self._sandbox = self._sandbox, None
+        if maths is not None:
+            await maths.aclose()
+        if sandbox is not None:
+            await sandbox.aclose()
+
+    def describe(self, *, probe_sandbox: bool = False) -> dict[str, str]:
+        """Versions of the maths libraries, and what walls the sandbox has, for the manifest; imports none of them.
+
+        A sandbox that has not run yet is ``not started``, unless ``probe_sandbox`` asks for its self-test (0.1 s).
+        """
+        found = {name: _version(name) for name in _LIBRARIES}
+        return found | self._describe_sandbox(probe_sandbox)
+
+    def _describe_sandbox(self, probe_sandbox: bool) -> dict[str, str]:
+        from thinkcurve.verify import sandbox
+
+        hello = self._sandbox.pool.hello if self._sandbox else None
+        if hello is not None:
+            return sandbox.describe(hello.header)
+        return sandbox.self_test() if probe_sandbox else {"sandbox": "not started", "sandbox_network": "unknown"}
+
+    def _remember(self, key: tuple[Reference, str], judgement: Judgement) -> None:
+        if len(self._cache) >= CACHE_SIZE:
+            del self._cache[next(iter(self._cache))]
+        self._cache[key] = judgement
+
+    async def _judge(self, reference: Reference, answer: str) -> Judgement:
+        if isinstance(reference, MathAnswer):
+            return await self._judge_math(reference.answer, answer)
+        if isinstance(reference, Choice):
+            return judge_choice(reference, answer)
+        if isinstance(reference, FunctionTests | StdioTests):
+            return await self._judge_code(reference, answer)
+        return Judgement(Verdict.UNVERIFIED, "no_verifier")
+
+    async def _judge_math(self, gold: str, answer: str) -> Judgement:
+        found = extract.math_answer(answer)
+        if isinstance(found, extract.Missing):
+            return Judgement(Verdict.NO_ANSWER, found.reason)
+        compared = math.compare(gold, found.text)
+        equal, reason, cpu_s = compared.equal, compared.reason, 0.0
+        if equal is None and not reason:
+            told = await self._math_workers().compare(compared.gold, compared.answer, is_ordered=compared.is_ordered)
+            equal, reason, cpu_s = told
+        return _judgement(equal, reason, compared.rung, found, cpu_s)
+
+    async def _judge_code(self, reference: FunctionTests | StdioTests, answer: str) -> Judgement:
+        from thinkcurve.verify import sandbox
+
+        entry_point = reference.entry_point if isinstance(reference, FunctionTests) else ""
+        found = extract.code_answer(answer, entry_point)
+        if isinstance(found, extract.Missing):
+            return Judgement(Verdict.NO_ANSWER, found.reason)
+        if self._sandbox is None:
+            self._sandbox = sandbox.Zygotes(self._workers)
+        outcome = await sandbox.judge_code(self._sandbox, reference, found.text)
+        return Judgement(
+            outcome.verdict, outcome.reason, f"sandbox/{found.rule}", found.text, found.span, outcome.cpu_s
+        )
+
+    def _math_workers(self) -> MathWorkers:
+        from thinkcurve.verify.worker import MathWorkers
+
+        if self._maths is None:
+            self._maths = MathWorkers(self._workers)
+        return self._maths
+
+
+def judge_choice(reference: Choice, answer: str) -> Judgement:
+    """A letter, or the words of an option, against the right letter."""
+    found = extract.choice_answer(answer)
+    if isinstance(found, extract.Missing):
+        return Judgement(Verdict.NO_ANSWER, found.reason)
+    letter = _letter(found.text, reference.choices)
+    if letter is None:
+        return Judgement(Verdict.NO_ANSWER, "nothing", f"choice/{found.rule}", found.text, found.span)
+    return _judgement(letter == reference.answer.strip().strip("()").upper(), "", "choice", found, 0.0)
+
+
+def _letter(text: str, choices: tuple[str, ...]) -> str | None:
+    """The letter that ``text`` chooses: itself, or that of the one option with these words."""
+    if len(text) == 1 and text.isalpha():
+        return text.upper()
+    wanted = normal(text).casefold()
+    matching = [index for index, choice in enumerate(choices) if normal(choice).casefold() == wanted]
+    return chr(ord("A") + matching[0]) if len(matching) == 1 else None
+
+
+def _judgement(equal: bool | None, reason: str, rung: str, found: extract.Extracted, cpu_s: float) -> Judgement:
+    """``rung`` says both which comparison decided and which rule found the answer: ``number/boxed``."""
+    verdict = Verdict.UNVERIFIED if equal is None else Verdict.CORRECT if equal else Verdict.INCORRECT
+    why = reason or ("" if equal else "wrong")
+    return Judgement(verdict, why, f"{rung}/{found.rule}", found.text, found.span, cpu_s)
+
+
+def _encodable(answer: str) -> str:
+    """Without halves of surrogate pairs, which no channel carries; a question mark each, so that spans hold."""
+    return answer if answer.isascii() else answer.encode("utf-8", "replace").decode()
+
+
+def _version(distribution: str) -> str:
+    import importlib.metadata  # 20 ms that a judge without a manifest need not pay
+
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
