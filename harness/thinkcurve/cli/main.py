@@ -95,3 +95,7 @@ def complain(error: ThinkcurveError, code: int) -> int:
     """Print one line of complaint to stderr and hand the exit code back."""
     click.echo(f"error: {error}", err=True)
     return code
+
+
+if __name__ == "__main__":
+    main()

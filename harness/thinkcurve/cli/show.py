@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from thinkcurve.analysis.curve import Curve, Point
 
 JSON_SCHEMA = 1
-COUNTS = ("forced", "truncated_answers", "no_answer", "unverified", "failures")
+REMARKS = {
+    "truncated_answers": "answers cut off by their reserve",
+    "no_answer": "no answer",
+    "unverified": "unverified",
+    "failures": "failed, not scored",
+}
 
 
 @click.command(name="show", epilog="Example: thinkcurve show results/embedded")
@@ -43,6 +48,9 @@ def print_curves(curves: Sequence[Curve], *, as_json: bool) -> None:
     console = Console(highlight=False)
     for curve in curves:
         console.print(_table(curve))
+        for line in _remarks(curve):
+            console.print(line, style="yellow")
+        console.print()
 
 
 def _table(curve: Curve) -> Table:
@@ -52,35 +60,26 @@ def _table(curve: Curve) -> Table:
 
     first = curve.points[0]
     samples = "" if first.n_samples == 1 else f" x {first.n_samples} samples"
-    title = f"[bold]{escape(curve.task)}[/] · {escape(curve.model)} · {escape(curve.control)}"
     table = Table(
-        title=f"{title} · {first.n_problems} problems{samples}",
+        title=f"[bold]{escape(curve.task)}[/] · {escape(curve.model)} · {escape(curve.control)}"
+        f" · {first.n_problems} problems{samples}",
         title_justify="left",
         title_style="",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1),
     )
-    for name in ("budget", "thinking", "total", "accuracy", "95 % interval", ""):
-        table.add_column(name, justify="left" if not name else "right", no_wrap=True)
-    shown = [name for name in COUNTS if any(getattr(p, name) for p in curve.points)]
-    for name in shown:
-        table.add_column(HEADS[name], justify="right", no_wrap=True)
+    for name in ("budget", "thinking", "total", "accuracy", "95 % interval"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("forced", justify="right", no_wrap=True)
     for point in curve.points:
-        table.add_row(*_cells(point), *(str(getattr(point, name)) for name in shown))
+        table.add_row(*_cells(point))
     return table
 
 
-HEADS = {
-    "forced": "forced",
-    "truncated_answers": "cut off",
-    "no_answer": "no answer",
-    "unverified": "unverified",
-    "failures": "failed",
-}
-
-
 def _cells(point: Point) -> list[str]:
+    n_attempts = point.n_problems * point.n_samples
     return [
         format_budget(point.budget),
         _tokens(point.thinking_tokens),
@@ -88,14 +87,26 @@ def _cells(point: Point) -> list[str]:
         f"{100 * point.accuracy:.1f} %",
         f"{100 * point.ci_low:.1f} – {100 * point.ci_high:.1f}",
         f"[cyan]{_bar(point.accuracy)}[/]",
+        f"{100 * point.forced / n_attempts:.0f} %",
     ]
+
+
+def _remarks(curve: Curve) -> list[str]:
+    """A line for each thing that went otherwise than it should, with the budgets where it did."""
+    lines = []
+    for name, words in REMARKS.items():
+        counts = [(getattr(point, name), format_budget(point.budget)) for point in curve.points]
+        where = ", ".join(f"{n:,} at {budget}" for n, budget in counts if n)
+        if where:
+            lines.append(f"{words}: {where}")
+    return lines
 
 
 def _tokens(value: float | None) -> str:
     return "?" if value is None else f"{value:,.0f}"
 
 
-def _bar(share: float, width: int = 12) -> str:
-    """A bar of eighth blocks."""
+def _bar(share: float, width: int = 10) -> str:
+    """A bar of eighth blocks, as wide for every row."""
     eighths = round(share * width * 8)
-    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+    return ("█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()).ljust(width)
