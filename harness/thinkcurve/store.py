@@ -206,7 +206,7 @@ def read_manifest(run: Path) -> Manifest:
         version = msgspec.json.decode(raw, type=dict[str, Any]).get("schema")
         if version != SCHEMA_VERSION:
             raise UsageError(
-                f"{path}: schema {version!r} is not {SCHEMA_VERSION}, the one that is read here; use a matching thinkcurve"
+                f"{path}: schema {version!r} is not {SCHEMA_VERSION}, the one read here; use a matching thinkcurve"
             )
         return msgspec.json.decode(raw, type=Manifest)
     except msgspec.DecodeError as error:

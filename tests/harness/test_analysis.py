@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from thinkcurve.analysis.accuracy import accuracy, wilson
 from thinkcurve.analysis.curve import curves_of, pass_at
 

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from thinkcurve.budget import Ending, check_ladder, covers, cut, parse_ladder
 from thinkcurve.errors import UsageError
 

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from thinkcurve.backend import ModelInfo
 from thinkcurve.compute import flops
 

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from scripts import what_was_said
 
+from scripts import what_was_said
 from thinkcurve.run import load_run
 from thinkcurve.store import journal_path
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from scripts import STUDY, Asked, Doubling, adder, failing, given, thinking_of, what_was_said
 from thinkcurve.budget import Ending
 from thinkcurve.errors import BackendError, UsageError

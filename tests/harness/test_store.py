@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from records import a_failure, a_trace, an_attempt
 from thinkcurve.errors import UsageError
 from thinkcurve.store import Journal, Records, journal_path, read_journal, read_manifest

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from thinkcurve.errors import UsageError
 from thinkcurve.study import Study, check_study, load_study, merge, run_name, seed_of
 

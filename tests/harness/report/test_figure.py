@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from thinkcurve.analysis.curve import Curve, Point
 from thinkcurve.errors import UsageError
 from thinkcurve.report.figure import AXES, WIDTH_PX, curve_spec

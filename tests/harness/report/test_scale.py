@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from thinkcurve.report.scale import fit_scale
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from thinkcurve.errors import UsageError
 from thinkcurve.report.marks import THEMES
 from thinkcurve.report.write import page, write_figure

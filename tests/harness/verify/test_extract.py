@@ -7,6 +7,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from thinkcurve.verify.extract import MAX_CHARS, Extracted, Missing, choice_answer, code_answer, math_answer
 
 MATH = [

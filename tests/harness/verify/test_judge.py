@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
+
 from thinkcurve.problem import Case, Choice, Custom, FunctionTests, MathAnswer, Verdict
 from thinkcurve.verify.judge import Judge
 from thinkcurve.verify.worker import MathWorkers

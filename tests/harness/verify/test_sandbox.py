@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
 from thinkcurve.problem import Case, FunctionTests, StdioCase, StdioTests, Verdict
 from thinkcurve.verify.cases import checks
 from thinkcurve.verify.sandbox import Outcome, Zygotes, judge_code, self_test
