@@ -1,0 +1,1 @@
+"""Backends of thinkcurve: one an engine or provider, reached through the ``thinkcurve.backends`` entry points."""

@@ -1,0 +1,191 @@
+"""The traces and answers of a run played back as if a model were asked: no engine, no weights, the same attempts.
+
+``replay:RUN`` takes the run's only model, ``replay:RUN#SPEC`` one of several. Problems are known by their prompts, so
+the run's tasks must be installed. Ids of traces and answers are those that the model gave; prompts and markers
+get ids of their own above them. What the run does not hold is a `BackendError`, never an invention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from thinkcurve.backend import Continuation, Generation, ModelInfo, Request, Stop, Usage
+from thinkcurve.budget import Control, Ending, ThinkingFormat
+from thinkcurve.errors import BackendError, UsageError
+from thinkcurve.plugins import load_task
+from thinkcurve.problem import Message
+from thinkcurve.store import Attempt, Manifest, Trace, read_manifest
+from thinkcurve.tables import read_records
+
+OURS = 1 << 24
+"""Ids from here on are this file's own: prompt bytes, then `CLOSE`, `CUE`. No vocabulary is that large."""
+CLOSE, CUE, END_OF_PROMPT = OURS + 256, OURS + 257, OURS + 258
+_STOPS = {
+    Ending.CLOSED: Stop.STOP,
+    Ending.EOS: Stop.EOS,
+    Ending.CONTEXT: Stop.CONTEXT,
+    Ending.BUDGET: Stop.LENGTH,
+}
+
+
+def open_backend(what: str, **options: str | int | float | bool) -> Replay:
+    """The recorded model of a run: its directory, or the journal in it, with ``#SPEC`` where it has several."""
+    if options:
+        raise UsageError(f"replay takes no options; {next(iter(options))!r} is one of a model")
+    place, _, spec = what.partition("#")
+    if not place:
+        raise UsageError("replay needs a run: replay:RUN")
+    run = Path(place).expanduser()
+    run = run.parent if run.is_file() else run
+    manifest = read_manifest(run)
+    spec = _choose(manifest, spec, run)
+    records = read_records(run)
+    traces = [trace for trace in records.traces.values() if trace.model == spec]
+    attempts = [attempt for attempt in records.attempts.values() if attempt.model == spec]
+    if not traces:
+        raise UsageError(f"run {str(run)!r} holds no trace of model {spec!r} to replay")
+    info = next(record.info for record in manifest.models if record.spec == spec)
+    return Replay(msgspec.convert(info, ModelInfo), _prompts(manifest), traces, attempts)
+
+
+class ReplayTokenizer:
+    """Prompts as bytes above `OURS`, markers as one id; ids of the model are known by the texts of the run."""
+
+    def __init__(self, thinking: ThinkingFormat, texts: dict[tuple[int, ...], str]) -> None:
+        self._markers = {thinking.open: (), thinking.close: (CLOSE,), thinking.cue: (CUE,)}
+        self._texts = texts
+
+    def render(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        """The contents of the messages."""
+        return (*_prompt_ids(messages), END_OF_PROMPT)
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Markers and cue as recorded parts of a prefix; other text as bytes."""
+        return self._markers.get(text, tuple(OURS + byte for byte in text.encode()))
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """The text of a recorded trace or answer; of a part of one, as much of its text in proportion."""
+        ids = tuple(token_ids)
+        if ids in self._texts:
+            return self._texts[ids]
+        for known, text in self._texts.items():
+            if known[: len(ids)] == ids:
+                return text[: round(len(text) * len(ids) / len(known))]
+        return bytes(token - OURS for token in ids if 0 <= token - OURS < 256).decode("utf-8", "replace")
+
+
+class Replay:
+    """A run played back (a `thinkcurve.backend.Backend`)."""
+
+    controls = frozenset({Control.TRUNCATE})
+    concurrency = 32
+
+    def __init__(
+        self,
+        model: ModelInfo,
+        prompts: dict[tuple[int, ...], str],
+        traces: Iterable[Trace],
+        attempts: Iterable[Attempt],
+    ) -> None:
+        thinking = model.thinking or ThinkingFormat("think", "<think>", "</think>")
+        opened = msgspec.structs.replace(thinking, template_opens=True)
+        self.model = msgspec.structs.replace(model, thinking=opened, context_tokens=None, is_local=True)
+        self._prompts = prompts
+        self._traces: dict[str, list[Trace]] = {}
+        self._attempts: dict[tuple[str, int, int], list[Attempt]] = {}
+        texts: dict[tuple[int, ...], str] = {}
+        for trace in traces:
+            self._traces.setdefault(trace.problem, []).append(trace)
+            texts[trace.token_ids] = trace.text
+        for attempt in attempts:
+            key = (attempt.problem, attempt.sample, attempt.thinking_tokens or 0)
+            self._attempts.setdefault(key, []).append(attempt)
+        self.tokenizer = ReplayTokenizer(thinking, texts)
+
+    async def generate(self, request: Request) -> Generation:
+        """What the run recorded for this prefix. Raises `BackendError` where it recorded nothing for it."""
+        ids = request.prompt.token_ids if isinstance(request.prompt, Continuation) else None
+        if ids is None or END_OF_PROMPT not in ids:
+            raise BackendError("replay continues the prefixes of its own tokenizer and nothing else")
+        end = ids.index(END_OF_PROMPT)
+        problem = self._prompts.get(ids[:end])
+        if problem is None:
+            raise BackendError("this prompt is not one of the replayed run")
+        begun = ids[end + 1 :]
+        if CLOSE not in begun:
+            return self._think(problem, begun, request)
+        return self._answer(problem, begun[: begun.index(CLOSE)], request)
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+    def _think(self, problem: str, begun: tuple[int, ...], request: Request) -> Generation:
+        trace = self._pick(problem, begun, request.seed)
+        left = trace.token_ids[len(begun) :]
+        is_cut = len(left) >= request.max_tokens
+        if not is_cut and trace.ending is Ending.BUDGET and len(left) + 1 < request.max_tokens:
+            raise BackendError(
+                f"the replayed trace of {problem} was cut at {trace.thinking_tokens} tokens: no more is known"
+            )
+        given = left[: request.max_tokens]
+        return Generation(
+            text=self.tokenizer.decode(given) if begun or is_cut else trace.text,
+            stop=Stop.LENGTH if is_cut else _STOPS[trace.ending],
+            token_ids=given,
+            usage=Usage(prompt_tokens=trace.prompt_tokens + len(begun), source="client"),
+        )
+
+    def _answer(self, problem: str, thinking: tuple[int, ...], request: Request) -> Generation:
+        sample = self._pick(problem, thinking, request.seed).sample
+        found = self._attempts.get((problem, sample, len(thinking)))
+        if not found:
+            raise BackendError(f"the replayed run has no answer of {problem} after {len(thinking)} thinking tokens")
+        attempt = found[0]
+        ids = attempt.answer_ids
+        is_cut = attempt.is_truncated_answer
+        if ids is not None and len(ids) > request.max_tokens:
+            raise BackendError(f"the replayed answer of {problem} is longer than {request.max_tokens} tokens")
+        return Generation(
+            text=attempt.answer,
+            stop=Stop.LENGTH if is_cut else Stop.EOS,
+            token_ids=ids,
+            usage=Usage(prompt_tokens=attempt.prompt_tokens, answer_tokens=attempt.answer_tokens, source="client"),
+        )
+
+    def _pick(self, problem: str, begun: tuple[int, ...], seed: int) -> Trace:
+        """The recorded trace that goes on from ``begun``: by seed where several do."""
+        traces = [t for t in self._traces.get(problem, []) if t.token_ids[: len(begun)] == begun]
+        if len(traces) > 1:
+            traces = [t for t in traces if seed == t.seed or self._has_answer(t, len(begun), seed)]
+        if not traces:
+            raise BackendError(f"the replayed run has no such trace of {problem}")
+        return traces[0]
+
+    def _has_answer(self, trace: Trace, n_thinking: int, seed: int) -> bool:
+        found = self._attempts.get((trace.problem, trace.sample, n_thinking), [])
+        return any(attempt.seed == seed for attempt in found)
+
+
+def _choose(manifest: Manifest, spec: str, run: Path) -> str:
+    known = [record.spec for record in manifest.models]
+    if spec in known or (not spec and len(known) == 1):
+        return spec or known[0]
+    raise UsageError(f"run {str(run)!r} holds the models {', '.join(known)}; say which with replay:{run}#MODEL")
+
+
+def _prompts(manifest: Manifest) -> dict[tuple[int, ...], str]:
+    """Problem ids by prompt, for every problem of the run's tasks."""
+    found: dict[tuple[int, ...], str] = {}
+    for record in manifest.tasks:
+        task = load_task(record.name)
+        for problem in task.problems()[: record.n_problems]:
+            found[_prompt_ids(task.prompt(problem))] = problem.id
+    return found
+
+
+def _prompt_ids(messages: Sequence[Message]) -> tuple[int, ...]:
+    text = "\n".join(f"{message.role}: {message.content}" for message in messages)
+    return tuple(OURS + byte for byte in text.encode())
