@@ -89,7 +89,7 @@ def open_session(spec: str, backend: Backend, study: Study) -> Session:
     if thinking is None:
         raise UsageError(
             f"model {spec!r} has no thinking markers such as <think> and </think>, so there is no thinking to cut; "
-            "if it was trained with others, give them as model options think_open and think_close"
+            "if it was trained with others, give them: --model-option think_open=TEXT --model-option think_close=TEXT"
         )
     markers = Markers(
         open_ids=() if thinking.template_opens else backend.tokenizer.encode(thinking.open),

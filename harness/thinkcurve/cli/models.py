@@ -56,6 +56,8 @@ def _print_model(spec: str, as_json: bool) -> None:
 def _words(value: object) -> str:
     if value is None:
         return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, dict):
         return ", ".join(f"{key}={item!r}" for key, item in value.items())
     if isinstance(value, list):

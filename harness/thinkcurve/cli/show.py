@@ -61,7 +61,7 @@ def _table(curve: Curve) -> Table:
     first = curve.points[0]
     samples = "" if first.n_samples == 1 else f" x {first.n_samples} samples"
     table = Table(
-        title=f"[bold]{escape(curve.task)}[/] · {escape(curve.model)} · {escape(curve.control)}"
+        title=f"[bold]{escape(curve.task)}[/] · {escape(short_model(curve.model))} · {escape(curve.control)}"
         f" · {first.n_problems} problems{samples}",
         title_justify="left",
         title_style="",
@@ -76,6 +76,12 @@ def _table(curve: Curve) -> Table:
     for point in curve.points:
         table.add_row(*_cells(point))
     return table
+
+
+def short_model(spec: str) -> str:
+    """A model spec without the folders of its file, for a title."""
+    engine, colon, what = spec.partition(":")
+    return f"{engine}{colon}{what.rsplit('/', 1)[-1]}" if colon and not what.startswith("//") else spec
 
 
 def _cells(point: Point) -> list[str]:
