@@ -12,7 +12,6 @@ one known source of differences between batches, the rounding of matrix products
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import secrets
 import time
@@ -27,6 +26,7 @@ from thinkcurve.backend import Continuation, Generation, ModelInfo, Request, Sam
 from thinkcurve.budget import Control
 from thinkcurve.errors import BackendError, UsageError, did_you_mean
 from thinkcurve_backends.llamacpp_header import Header, fingerprint, read_header
+from thinkcurve_backends.llamacpp_reply import FIELDS, Reply, Running, top_of
 from thinkcurve_backends.llamacpp_tokenizer import GgufTokenizer, detect_thinking, given_markers
 from thinkcurve_backends.llamacpp_wire import Loopback
 
@@ -35,15 +35,6 @@ LARGEST_DEFAULT_CONTEXT = 8192
 """Every slot holds a KV cache of its own; a longer one is for the user to ask for."""
 SEEDS = 0xFFFFFFFF
 """Seeds are 32 bits in llama.cpp, and its last one means "draw one"."""
-_FIELDS = (
-    "content",
-    "tokens",
-    "stop_type",
-    "stopping_word",
-    "truncated",
-    "timings",
-    "completion_probabilities",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +45,8 @@ class Options:
     is half of the CPUs that this process may use: spinning threads on a busy machine cost more than they give.
     ``think_open`` and ``think_close`` replace the thinking markers found in the file; ``cue`` is written after
     a forced close. ``fast_attention`` takes flash attention and a float16 KV cache: about twice the tokens a second
-    on a tiny model, but rounding then differs a little more between batches. ``gpu_layers`` -1 leaves the choice to builds of xllamacpp that can use a GPU.
+    on a tiny model, but rounding then differs a little more between batches. ``gpu_layers`` -1
+    leaves the choice to builds of xllamacpp that can use a GPU.
     """
 
     slots: int = 4
@@ -110,7 +102,7 @@ def read_options(options: Mapping[str, Any], defaults: Options | None = None) ->
 class LlamaCpp:
     """A loaded GGUF model (a `thinkcurve.backend.Backend`)."""
 
-    controls = frozenset({Control.TRUNCATE, Control.EXTEND})
+    controls = frozenset({Control.TRUNCATE})
 
     def __init__(
         self,
@@ -163,13 +155,14 @@ class LlamaCpp:
             token_ids=tuple(run.ids),
             usage=Usage(prompt_tokens=len(prompt), cached_tokens=run.cached, source="client"),
             logprobs=None if known is None else tuple(p.logprob for p in known),
-            top_logprobs=_top(known, request.top_logprobs) if known and request.top_logprobs else None,
+            top_logprobs=top_of(known, request.top_logprobs) if known and request.top_logprobs else None,
             wall_s=time.perf_counter() - started,
         )
 
     async def aclose(self) -> None:
         """Unload the model. Requests that are still open end with a `BackendError`."""
         self._loopback.close()
+        await asyncio.sleep(0.01)  # sockets close in the event loop, and the engine waits for those who are connected
         self._server = None
 
     def _prompt_ids(self, request: Request) -> tuple[int, ...]:
@@ -189,16 +182,16 @@ class LlamaCpp:
             self._slots = (loop, asyncio.Semaphore(self.concurrency))
         return self._slots[1]
 
-    async def _continue(self, prompt: tuple[int, ...], request: Request, limit: int) -> _Run:
+    async def _continue(self, prompt: tuple[int, ...], request: Request, limit: int) -> Running:
         """Ask until the stop is a real one: the text of a stop id may also come about from other tokens."""
-        run = _Run()
+        run = Running()
         while True:
             reply = await self._ask((*prompt, *run.ids), request, limit - len(run.ids))
             run.take(reply)
             if self._ends(run, reply, request, limit):
                 return run
 
-    def _ends(self, run: _Run, reply: _Reply, request: Request, limit: int) -> bool:
+    def _ends(self, run: Running, reply: Reply, request: Request, limit: int) -> bool:
         """Settle ids, text and stop of a run after a reply; False where it has to go on."""
         stop_at = next((i for i, token in enumerate(run.ids) if token in request.stop_ids), None)
         if stop_at is not None:
@@ -222,7 +215,7 @@ class LlamaCpp:
         run.end(Stop.EOS if is_eos else Stop.LENGTH, run.ids, text)
         return True
 
-    def _text(self, ids: list[int], run: _Run, reply: _Reply, is_whole: bool) -> str:
+    def _text(self, ids: list[int], run: Running, reply: Reply, is_whole: bool) -> str:
         """What ``ids`` say: the engine's own text where it is the whole of them, decoded anew otherwise."""
         return reply.content if is_whole and run.rounds == 1 else self.tokenizer.decode(ids)
 
@@ -233,10 +226,10 @@ class LlamaCpp:
             kept -= 1
         return ids[:kept]
 
-    async def _ask(self, ids: tuple[int, ...], request: Request, limit: int) -> _Reply:
+    async def _ask(self, ids: tuple[int, ...], request: Request, limit: int) -> Reply:
         raw = await self._loopback.post("/completion", msgspec.json.encode(self._body(ids, request, limit)))
         try:
-            reply = msgspec.json.decode(raw, type=_Reply)
+            reply = msgspec.json.decode(raw, type=Reply)
         except msgspec.DecodeError as error:
             raise BackendError(f"llama.cpp answered with something unreadable: {error}") from error
         if reply.error is not None:
@@ -252,7 +245,7 @@ class LlamaCpp:
             "seed": request.seed % SEEDS,
             "cache_prompt": True,
             "return_tokens": True,
-            "response_fields": _FIELDS,
+            "response_fields": FIELDS,
             **_samplers(request.sampling),
         }
         if request.top_logprobs is None:
@@ -260,75 +253,6 @@ class LlamaCpp:
         else:  # on a stop text llama.cpp drops the probabilities of more tokens than it took, so we stop ourselves
             body["n_probs"] = max(1, request.top_logprobs)
         return body
-
-
-class _Probability(msgspec.Struct):
-    id: int
-    logprob: float
-    top_logprobs: list[_Probability] = []
-
-
-class _Error(msgspec.Struct):
-    code: int = 500
-    message: str = "no reason given"
-
-
-class _Timings(msgspec.Struct):
-    cache_n: int | None = None
-
-
-class _Reply(msgspec.Struct):
-    """What is read of a reply of llama.cpp's ``/completion``."""
-
-    content: str = ""
-    tokens: list[int] = []
-    stop_type: str = ""
-    stopping_word: str = ""
-    truncated: bool = False
-    timings: _Timings | None = None
-    completion_probabilities: list[_Probability] = []
-    error: _Error | None = None
-
-
-class _Run:
-    """What has come of one request so far; ``cached`` counts the first round's prompt only."""
-
-    def __init__(self) -> None:
-        self.ids: list[int] = []
-        self.text = ""
-        self.eos = ""
-        self.stop = Stop.LENGTH
-        self.rounds = 0
-        self.cached: int | None = None
-        self.probabilities: list[_Probability] = []
-
-    def take(self, reply: _Reply) -> None:
-        """Add one round's reply."""
-        if self.rounds == 0 and reply.timings is not None:
-            self.cached = reply.timings.cache_n
-        self.rounds += 1
-        self.ids = [*self.ids, *reply.tokens]
-        self.probabilities.extend(reply.completion_probabilities)
-
-    def probabilities_of_ids(self) -> list[_Probability]:
-        """One an id. llama.cpp leaves out tokens that end inside a UTF-8 character: not a number for those."""
-        told, found = iter(self.probabilities), []
-        following = next(told, None)
-        for token in self.ids:
-            if following is not None and following.id == token:
-                found.append(following)
-                following = next(told, None)
-            else:
-                found.append(_Probability(token, math.nan))
-        return found
-
-    def end(self, stop: Stop, ids: list[int], text: str) -> None:
-        """Settle it."""
-        self.stop, self.ids, self.text = stop, ids, text
-
-
-def _top(probabilities: list[_Probability], n: int) -> tuple[dict[int, float], ...]:
-    return tuple({top.id: top.logprob for top in p.top_logprobs[:n]} for p in probabilities)
 
 
 def _samplers(sampling: Sampling) -> dict[str, Any]:

@@ -28,6 +28,8 @@ class Loopback:
         fields = "".join(f"{name}: {value}\r\n" for name, value in self._headers.items())
         self._head = f"Host: {host}\r\n{fields}Content-Length: ".encode()
         self._idle: list[_Connection] = []
+        self._busy: set[_Connection] = set()
+        self._is_closed = False
         self._blocking: http.client.HTTPConnection | None = None
 
     async def post(self, path: str, body: bytes) -> bytes:
@@ -39,6 +41,8 @@ class Loopback:
                 return await self._ask(used, message)
             except (OSError, EOFError):
                 pass  # the server closes connections that were idle or served their number; a fresh one is next
+        if self._is_closed:
+            raise BackendError("this model is closed", is_fatal=True)
         try:
             return await self._ask(await _Connection.open(self.host, self.port), message)
         except (OSError, EOFError) as error:
@@ -57,20 +61,23 @@ class Loopback:
             raise BackendError(f"the llama.cpp server in this process is gone ({error})", is_fatal=True) from error
 
     def close(self) -> None:
-        """Hang up everywhere."""
-        for connection in self._idle:
+        """Hang up everywhere; a ``post`` that waits, or comes later, ends with a `BackendError`."""
+        self._is_closed = True
+        for connection in (*self._idle, *self._busy):
             connection.close()
         self._idle.clear()
         self._hang_up_blocking()
 
     async def _ask(self, connection: _Connection, message: bytes) -> bytes:
         is_done = False
+        self._busy.add(connection)
         try:
             reply, is_last = await connection.ask(message)
             is_done = not is_last
             return reply
         finally:
-            if is_done:
+            self._busy.discard(connection)
+            if is_done and not self._is_closed:
                 self._idle.append(connection)
             else:
                 connection.close()

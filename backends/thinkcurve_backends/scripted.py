@@ -86,7 +86,7 @@ class ScriptedBackend:
     that should never end is long text.
     """
 
-    controls = frozenset({Control.TRUNCATE, Control.EXTEND})
+    controls = frozenset({Control.TRUNCATE})
 
     def __init__(
         self,

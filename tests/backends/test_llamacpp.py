@@ -201,6 +201,17 @@ async def test_cancelling_frees_the_slot(model_file: Path) -> None:
         await backend.aclose()
 
 
+async def test_closing_ends_open_requests_with_an_error(model_file: Path) -> None:
+    backend = open_backend(str(model_file), slots=1, threads=1)
+    prompts = [prompt_of(n) for n in range(4)]
+    tasks = [asyncio.create_task(backend.generate(Request(Continuation(p), 480))) for p in prompts]
+    await asyncio.sleep(0.02)
+    await backend.aclose()
+    ended = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), timeout=20)
+    assert isinstance(ended[-1], BackendError)
+    assert all(isinstance(end, BackendError | Generation) for end in ended)
+
+
 async def test_two_models_at_once_and_closing_twice(model_file: Path, tmp_path: Path) -> None:
     other = open_backend(str(tiny_gguf.write(tmp_path / "other.gguf", seed=1)), slots=1, threads=1)
     first = open_backend(str(model_file), slots=1, threads=1)
