@@ -69,6 +69,12 @@ class ByteTokenizer:
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """The text of ``token_ids``; bytes that are not UTF-8 become U+FFFD."""
+        try:
+            return bytes(token_ids).decode("utf-8", "replace")
+        except ValueError:  # an id from 256 up: a marker
+            return self._decode_with_markers(token_ids)
+
+    def _decode_with_markers(self, token_ids: Sequence[int]) -> str:
         parts, plain = [], bytearray()
         for token in token_ids:
             if token < 256:

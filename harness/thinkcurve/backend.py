@@ -136,10 +136,25 @@ class Tokenizer(Protocol):
 class Backend(Protocol):
     """A model that can be asked. ``tokenizer`` is ``None`` where only text goes in and out."""
 
-    model: ModelInfo
-    controls: frozenset[Control]
-    concurrency: int
-    tokenizer: Tokenizer | None
+    @property
+    def model(self) -> ModelInfo:
+        """What is known of the model."""
+        ...
+
+    @property
+    def controls(self) -> frozenset[Control]:
+        """The ways in which budgets can be enforced on it."""
+        ...
+
+    @property
+    def concurrency(self) -> int:
+        """How many requests may be open at once."""
+        ...
+
+    @property
+    def tokenizer(self) -> Tokenizer | None:
+        """The model's own tokenizer."""
+        ...
 
     async def generate(self, request: Request) -> Generation:
         """Answer one request, or raise `thinkcurve.errors.BackendError`."""

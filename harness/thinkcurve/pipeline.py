@@ -6,6 +6,7 @@ Nothing here judges, writes or schedules; `runner` does. All joins are joins of 
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -60,7 +61,7 @@ class Session:
     def prompt(self, task: Task, problem: Problem) -> Prompt:
         """The problem rendered by the model's chat template, thinking opened."""
         ids = self.tokenizer.render(task.prompt(problem)) + self.markers.open_ids
-        digest = hashlib.blake2b(repr(ids).encode(), digest_size=8).hexdigest()
+        digest = hashlib.blake2b(array("q", ids).tobytes(), digest_size=8).hexdigest()
         return Prompt(problem, ids, digest)
 
     def room(self, prompt: Prompt) -> int | None:

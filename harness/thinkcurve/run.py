@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from thinkcurve.analysis.curve import Curve
 from thinkcurve.backend import Backend
 from thinkcurve.errors import UsageError
 from thinkcurve.plan import Given, prepare
@@ -22,6 +21,8 @@ from thinkcurve.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from thinkcurve.analysis.curve import Curve
 
 
 class Run:

@@ -6,6 +6,7 @@ of `thinkcurve.store.Attempt` and `thinkcurve.store.Trace`.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ import msgspec
 
 from thinkcurve.errors import UsageError
 from thinkcurve.store import Attempt, Event, Records, Trace, Warn, journal_path, read_journal, replace
+
+GROUP_BYTES = 8 << 20
+"""JSON bytes of a row group: some ten thousand short attempts, or a few hundred long traces."""
 
 
 def read_records(run: Path, warn: Warn = lambda _: None) -> Records:
@@ -52,15 +56,34 @@ def _row_order(row: Attempt | Trace) -> tuple[str, str, str, int, bool, int]:
 
 
 def _write_table(path: Path, rows: Iterable[Attempt | Trace], record: type[Attempt | Trace]) -> None:
+    """Write rows in groups. They go through JSON, which pyarrow reads without importing pandas or keeping lists."""
     import pyarrow as pa
+    import pyarrow.json as pj
     import pyarrow.parquet as pq
 
-    plain = [msgspec.to_builtins(row) for row in rows]
-    names = record.__struct_fields__
-    columns = {name: [row[name] for row in plain] for name in names}
-    schema = pa.schema([(name, _arrow_type(record, name)) for name in names])
-    table = pa.table(columns, schema=schema)
-    replace(path, lambda target: pq.write_table(table, target, compression="zstd"))
+    schema = pa.schema([(name, _arrow_type(record, name)) for name in record.__struct_fields__])
+    parsing = pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
+
+    def write(target: Path) -> None:
+        with pq.ParquetWriter(target, schema, compression="zstd") as table:
+            for lines in _groups(rows):
+                reading = pj.ReadOptions(use_threads=False, block_size=len(lines) + 1)
+                table.write_table(pj.read_json(io.BytesIO(lines), read_options=reading, parse_options=parsing))
+
+    replace(path, write)
+
+
+def _groups(rows: Iterable[Attempt | Trace]) -> Iterator[bytes]:
+    """Rows as JSON lines, a row group at a time, bounded in bytes."""
+    encode, lines, size = msgspec.json.Encoder().encode, [], 0
+    for row in rows:
+        lines.append(encode(row))
+        size += len(lines[-1])
+        if size >= GROUP_BYTES:
+            yield b"\n".join(lines)
+            lines, size = [], 0
+    if lines:
+        yield b"\n".join(lines)
 
 
 def _arrow_type(record: type[Attempt | Trace], name: str) -> Any:

@@ -146,3 +146,20 @@ def test_an_unreadable_manifest_is_one_line(tmp_path: Path, text: str, complaint
 def test_a_directory_that_is_no_run_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"is not a run: it has no manifest\.json"):
         read_manifest(tmp_path)
+
+
+def test_an_empty_run_and_odd_values_make_tables(tmp_path: Path) -> None:
+    import math
+
+    import msgspec
+
+    compact(tmp_path, read_records(tmp_path))
+    assert pd.read_parquet(attempts_path(tmp_path)).empty
+    odd = msgspec.structs.replace(
+        an_attempt(), flops=1e300, wall_s=5.0, answer='"\\\n\t\u2028é😀', extracted="2024-01-01"
+    )
+    records = read_records(tmp_path)
+    records.add(odd)
+    compact(tmp_path, records)
+    assert read_records(tmp_path).attempts[odd.key] == odd
+    assert not math.isnan(odd.flops or 0.0)

@@ -11,6 +11,7 @@ from importlib import import_module
 
 import click
 
+from thinkcurve import __version__
 from thinkcurve.errors import ThinkcurveError, UsageError, did_you_mean
 
 COMMANDS = {
@@ -65,7 +66,7 @@ Example:
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
 )
-@click.version_option(package_name="thinkcurve", prog_name="thinkcurve")
+@click.version_option(__version__, prog_name="thinkcurve")
 def cli() -> None:
     """Accuracy against thinking: run verifiable problems at a ladder of thinking budgets and draw the curve."""
 

@@ -1,0 +1,79 @@
+"""CPU and memory of fresh processes. Wall time is never read: other work on the machine changes it, CPU time hardly."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A finished process: user and system seconds with those of its children, and the JSON that it printed last."""
+
+    cpu_s: float
+    printed: dict[str, Any]
+
+
+def children_cpu_s() -> float:
+    """User and system seconds of all finished child processes: the clock of these benchmarks."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def own_cpu_s() -> float:
+    """User and system seconds of this process and its finished children, its own start included."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime + children_cpu_s()
+
+
+def own_peak_mb() -> float:
+    """The most memory this process ever held, in MiB.
+
+    Linux counts what a parent held before ``exec`` into ``ru_maxrss``, so ``VmHWM`` is read where there is one.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 1024
+
+
+def fresh(arguments: Sequence[str], **variables: str) -> Measured:
+    """Run this interpreter with ``arguments`` to its end. Raises `RuntimeError` with the end of its errors."""
+    before = children_cpu_s()
+    done = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, env={**os.environ, **variables}, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}: {done.stderr[-2000:]}")
+    return Measured(children_cpu_s() - before, _last_json(done.stdout))
+
+
+def script(name: str, *arguments: object, **variables: str) -> Measured:
+    """Run a script of this directory in a fresh interpreter."""
+    return fresh([str(HERE / name), *map(str, arguments)], **variables)
+
+
+def median_cpu_s(arguments: Sequence[str], times: int = 7) -> float:
+    """The median CPU seconds of several fresh interpreters, after one that fills the caches."""
+    fresh(arguments)
+    return statistics.median(fresh(arguments).cpu_s for _ in range(times))
+
+
+def _last_json(text: str) -> dict[str, Any]:
+    lines = text.strip().splitlines()
+    if not lines or not lines[-1].startswith("{"):
+        return {}
+    printed: dict[str, Any] = json.loads(lines[-1])
+    return printed
