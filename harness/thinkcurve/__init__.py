@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from thinkcurve.analysis.curve import Curve, Point
     from thinkcurve.errors import BackendError, ThinkcurveError, UsageError
-    from thinkcurve.run import Run, load_run, sweep
+    from thinkcurve.run import Run, load_run, sweep, sweep_async
     from thinkcurve.study import Study, load_study
 
 __version__ = "0.1.0"
@@ -27,6 +27,7 @@ __all__ = [
     "load_run",
     "load_study",
     "sweep",
+    "sweep_async",
 ]
 
 _HOMES = {
@@ -40,6 +41,7 @@ _HOMES = {
     "load_run": "thinkcurve.run",
     "load_study": "thinkcurve.study",
     "sweep": "thinkcurve.run",
+    "sweep_async": "thinkcurve.run",
 }
 
 

@@ -113,7 +113,7 @@ class Generation(msgspec.Struct, frozen=True):
     usage: Usage = Usage()
     logprobs: tuple[float, ...] | None = None
     top_logprobs: tuple[dict[int, float], ...] | None = None
-    wall_s: float = 0.0
+    wall_s: float | None = None
     raw: dict[str, Any] | None = None
 
 

@@ -15,6 +15,9 @@ import msgspec
 
 from thinkcurve.errors import UsageError
 
+LARGEST = 2**31 - 1
+LARGEST_DIGITS = 12
+"""More digits than the largest budget has: enough to know that a number is too large."""
 Budget = int | None
 """The most thinking tokens allowed: ``0`` is none at all, ``None`` the model's natural end."""
 
@@ -113,7 +116,7 @@ def parse_budget(text: str) -> Budget:
         raise UsageError(
             f"budget {text.strip()!r} is not a whole number of tokens (0 = no thinking, none = natural end)"
         )
-    return int(word)
+    return int(word[:LARGEST_DIGITS])
 
 
 def parse_ladder(text: str) -> tuple[Budget, ...]:
@@ -126,6 +129,8 @@ def check_ladder(budgets: Sequence[Budget], where: str = "budgets") -> tuple[Bud
     if not budgets:
         raise UsageError(f"{where}: the ladder is empty; give at least one budget, such as 0,64,256")
     for budget in budgets:
+        if budget is not None and budget > LARGEST:
+            raise UsageError(f"{where}: a budget above {LARGEST} is beyond any model; none is the natural end")
         if budget is not None and budget < 0:
             raise UsageError(f"{where}: budget {budget} is negative; the smallest is 0 (no thinking)")
     for lower, upper in pairwise(budgets):

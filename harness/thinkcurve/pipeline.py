@@ -72,6 +72,11 @@ class Session:
         markers = len(self.markers.close_ids) + len(self.markers.cue_ids)
         return context - len(prompt.token_ids) - markers - self.study.answer_tokens
 
+    def seed(self, prompt: Prompt, sample: int, position: str, separate: Budget) -> int:
+        """The seed of one generation; a separate trace and its answer have seeds of their own."""
+        suffix = f"@{format_budget(separate)}" if self.study.traces == "separate" else ""
+        return seed_of(self.study.seed, prompt.problem.id, sample, position + suffix)
+
     async def generate(self, request: Request) -> Generation:
         """One generation, infrastructure errors retried."""
         return await with_retries(lambda: self.backend.generate(request), self.retry)
@@ -138,7 +143,7 @@ async def think(
     assert limit is not None  # check_fits refuses a natural end in an unknown context
     before = known.token_ids if known else ()
     position = "trace" if known is None else f"trace+{len(before)}"
-    seed = seed_of(session.study.seed, prompt.problem.id, sample, position + _suffix(session, separate))
+    seed = session.seed(prompt, sample, position, separate)
     request = Request(
         prompt=Continuation(token_ids=prompt.token_ids + before),
         max_tokens=limit - len(before) + 1,
@@ -148,7 +153,10 @@ async def think(
         stop=() if session.markers.stop_ids else (session.thinking.close,),
     )
     generation = await session.generate(request)
-    ids = before + _ids_of(generation)
+    new = _ids_of(generation)
+    ids = before + new
+    usage = generation.usage
+    n_prompt = len(prompt.token_ids) if usage.prompt_tokens is None else usage.prompt_tokens - len(before)
     return Trace(
         model=session.spec,
         task=prompt.problem.task,
@@ -156,19 +164,33 @@ async def think(
         sample=sample,
         budget=separate,
         seed=seed,
-        prompt_tokens=len(prompt.token_ids),
+        prompt_tokens=n_prompt,
         prompt_digest=prompt.digest,
         thinking_tokens=min(len(ids), limit),
         token_ids=ids[:limit],
-        text=session.tokenizer.decode(ids[:limit]),
+        text=_storable(session.tokenizer.decode(ids[:limit])),
         ending=_ending(generation.stop, len(ids), limit, is_context=top is None),
-        cached_tokens=generation.usage.cached_tokens,
-        wall_s=generation.wall_s + (known.wall_s if known else 0.0),
+        cached_tokens=usage.cached_tokens,
+        generated_spent=len(new) + (known.generated_spent if known else 0),
+        flops_spent=_sum(
+            _flops_spent(session, n_prompt + len(ids), usage.cached_tokens), known.flops_spent if known else 0.0
+        ),
+        wall_s=_sum(generation.wall_s, known.wall_s if known else 0.0),
     )
 
 
-def _suffix(session: Session, separate: Budget | None) -> str:
-    return f"@{format_budget(separate)}" if session.study.traces == "separate" else ""
+def _sum(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one + other
+
+
+def _flops_spent(session: Session, n_tokens: int, cached: int | None) -> float | None:
+    """What a request really computed; unknown where the engine does not say what came from its cache."""
+    return None if cached is None else flops(session.backend.model, n_tokens, already_computed=min(cached, n_tokens))
+
+
+def _storable(text: str) -> str:
+    """Text that can be written as UTF-8: a lone surrogate becomes a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _ending(stop: Stop, n_tokens: int, limit: int, *, is_context: bool) -> Ending:
@@ -192,7 +214,9 @@ def cuts(trace: Trace, ladder: Sequence[Budget]) -> list[tuple[Cut, list[Budget]
     return [groups[key] for key in sorted(groups, reverse=True)]
 
 
-async def answer(session: Session, prompt: Prompt, sample: int, made: Cut) -> Generation:
+async def answer(
+    session: Session, prompt: Prompt, sample: int, made: Cut, *, separate: Budget | None = None
+) -> Generation:
     """The answer after one cut. The closing marker is ours: where the model wrote its own, it stands in for that."""
     joined = prompt.token_ids + made.thinking_ids + session.markers.close_ids
     if made.is_forced:
@@ -201,14 +225,14 @@ async def answer(session: Session, prompt: Prompt, sample: int, made: Cut) -> Ge
         prompt=Continuation(token_ids=joined),
         max_tokens=session.study.answer_tokens,
         sampling=session.study.sampling,
-        seed=answer_seed(session.study, prompt.problem, sample, made),
+        seed=_answer_seed(session, prompt, sample, made, separate),
     )
     return await session.generate(request)
 
 
-def answer_seed(study: Study, problem: Problem, sample: int, made: Cut) -> int:
+def _answer_seed(session: Session, prompt: Prompt, sample: int, made: Cut, separate: Budget) -> int:
     """The seed of an answer: it depends on where the thinking was cut, not on which budget cut it there."""
-    return seed_of(study.seed, problem.id, sample, str(len(made.thinking_ids)))
+    return session.seed(prompt, sample, str(len(made.thinking_ids)), separate)
 
 
 def attempt_of(
@@ -226,7 +250,7 @@ def attempt_of(
     n_answer = len(ids) if ids is not None else generation.usage.answer_tokens
     n_thinking = len(made.thinking_ids)
     n_markers = len(session.markers.close_ids) + (len(session.markers.cue_ids) if made.is_forced else 0)
-    total = None if n_answer is None else len(prompt.token_ids) + n_thinking + n_markers + n_answer
+    total = None if n_answer is None else trace.prompt_tokens + n_thinking + n_markers + n_answer
     cached = generation.usage.cached_tokens
     share = n_thinking / trace.thinking_tokens if trace.thinking_tokens else 1.0
     return Attempt(
@@ -247,9 +271,9 @@ def attempt_of(
         ending=made.ending,
         is_truncated_answer=generation.stop in (Stop.LENGTH, Stop.CONTEXT),
         is_shared_answer=False,
-        answer=generation.text,
+        answer=_storable(generation.text),
         answer_ids=ids,
-        prompt_tokens=len(prompt.token_ids),
+        prompt_tokens=trace.prompt_tokens,
         thinking_tokens=n_thinking,
         answer_tokens=n_answer,
         generated_tokens=None if n_answer is None else n_thinking + n_answer,
@@ -257,12 +281,12 @@ def attempt_of(
         cached_tokens=cached,
         generated_spent=n_answer,
         flops=None if total is None else flops(model, total),
-        flops_spent=None if total is None or cached is None else flops(model, total, already_computed=cached),
-        wall_s=generation.wall_s + share * trace.wall_s,
+        flops_spent=None if total is None else _flops_spent(session, total, cached),
+        wall_s=_sum(generation.wall_s, None if trace.wall_s is None else share * trace.wall_s),
         joules=None,
         usd=None,
         verify_cpu_s=judgement.cpu_s,
-        seed=answer_seed(session.study, problem, trace.sample, made),
+        seed=_answer_seed(session, prompt, trace.sample, made, trace.budget),
     )
 
 

@@ -17,13 +17,15 @@ from thinkcurve.budget import Budget
 from thinkcurve.errors import UsageError
 from thinkcurve.pipeline import Prompt, Session, check_fits, open_session
 from thinkcurve.plugins import find_backend, load_task, open_backend
-from thinkcurve.problem import FunctionTests, Problem, StdioTests, fingerprint
+from thinkcurve.problem import Custom, FunctionTests, Problem, StdioTests, fingerprint
 from thinkcurve.provenance import git_commit, hardware, now, versions
 from thinkcurve.store import (
     SCHEMA_VERSION,
+    Journal,
     Manifest,
     ModelRecord,
     Records,
+    Sitting,
     TaskRecord,
     Warn,
     manifest_path,
@@ -31,7 +33,7 @@ from thinkcurve.store import (
     write_manifest,
 )
 from thinkcurve.study import Study, check_study, merge
-from thinkcurve.tables import read_records
+from thinkcurve.tables import read_records, restore_journal
 from thinkcurve.task import Task
 from thinkcurve.verify.judge import Judge
 
@@ -68,6 +70,7 @@ class Plan:
     prompts: dict[str, list[Prompt]]
     records: Records
     manifest: Manifest
+    journal: Journal | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     def units(self) -> Iterator[Unit]:
@@ -88,8 +91,13 @@ class Plan:
         n_prompts = sum(len(prompts) for prompts in self.prompts.values())
         return n_prompts * self.study.samples * len(self.study.budgets)
 
+    @property
+    def n_missing(self) -> int:
+        """How many attempts are still to be made."""
+        return sum(len(self.missing(unit)) for unit in self.units())
+
     async def aclose(self) -> None:
-        """Close every backend."""
+        """Close the journal and every backend; closing twice is harmless."""
         await self._stack.aclose()
 
 
@@ -119,9 +127,9 @@ async def prepare(
             find_backend(spec)
     old = _old_manifest(run)
     study = merge(old.study, study) if old else study
-    chosen = [_choose(given.tasks.get(name) or load_task(name), study.limit) for name in study.tasks]
-    stack = AsyncExitStack()
-    try:
+    chosen = [_choose(given.tasks.get(name) or load_task(name), name, study.limit) for name in study.tasks]
+    async with AsyncExitStack() as stack:
+        journal = None if is_dry or old is None else _open_journal(stack, run)
         sessions = [_open(stack, spec, study, given) for spec in study.models]
         prompts = {s.spec: [s.prompt(c.task, p) for c in chosen for p in c.problems] for s in sessions}
         for session in sessions:
@@ -131,11 +139,17 @@ async def prepare(
         _check_prompts(records, prompts)
         if not is_dry:
             _make_directory(run)
+            journal = journal or _open_journal(stack, run)
             write_manifest(run, manifest)
-    except BaseException:
-        await stack.aclose()
-        raise
-    return Plan(study, run, sessions, prompts, records, manifest, stack)
+        return Plan(study, run, sessions, prompts, records, manifest, journal, stack.pop_all())
+
+
+def _open_journal(stack: AsyncExitStack, run: Path) -> Journal:
+    """The run's journal, locked: from here on no other process writes to the run."""
+    restore_journal(run)
+    journal = Journal(run)
+    stack.callback(journal.close)
+    return journal
 
 
 def _open(stack: AsyncExitStack, spec: str, study: Study, given: Given) -> Session:
@@ -146,9 +160,23 @@ def _open(stack: AsyncExitStack, spec: str, study: Study, given: Given) -> Sessi
     return open_session(spec, backend, study)
 
 
-def _choose(task: Task, limit: int | None) -> Chosen:
+def _choose(task: Task, name: str, limit: int | None) -> Chosen:
     problems = task.problems()
-    return Chosen(task, problems if limit is None else problems[:limit])
+    problems = problems if limit is None else problems[:limit]
+    if not problems:
+        raise UsageError(f"task {name!r} has no problems")
+    seen: set[str] = set()
+    for problem in problems:
+        if problem.task != name or task.name != name:
+            raise UsageError(f"task {name!r} calls itself {problem.task!r} in {problem.id}; the names must agree")
+        if problem.id in seen:
+            raise UsageError(f"task {name!r} has two problems with the id {problem.id!r}")
+        if isinstance(problem.reference, Custom):
+            raise UsageError(
+                f"no verifier can judge {problem.id}: its reference asks for {problem.reference.verifier!r}"
+            )
+        seen.add(problem.id)
+    return Chosen(task, problems)
 
 
 def _old_manifest(run: Path) -> Manifest | None:
@@ -172,16 +200,19 @@ def _manifest(study: Study, sessions: Sequence[Session], chosen: Sequence[Chosen
     if old:
         _check_models(old.models, models)
         _check_tasks(old.tasks, chosen)
+    sitting = Sitting(
+        started=now(),
+        versions=versions(),
+        hardware=hardware(),
+        verifier=Judge().describe(probe_sandbox=_has_code(chosen)),
+        git_commit=git_commit(),
+    )
     return Manifest(
         schema=SCHEMA_VERSION,
         study=study,
         models=models,
         tasks=tuple(c.record for c in chosen),
-        versions=versions(),
-        hardware=hardware(),
-        verifier=Judge().describe(probe_sandbox=_has_code(chosen)),
-        git_commit=git_commit(),
-        started=old.started if old else now(),
+        sittings=(*(old.sittings if old else ()), sitting),
     )
 
 
@@ -190,14 +221,15 @@ def _has_code(chosen: Sequence[Chosen]) -> bool:
 
 
 def _check_models(old: Sequence[ModelRecord], new: Sequence[ModelRecord]) -> None:
-    known = {record.spec: record.info.get("fingerprint") for record in old}
+    known = {record.spec: record.info for record in old}
     for record in new:
-        before, after = known.get(record.spec), record.info.get("fingerprint")
-        if before is not None and before != after:
-            raise UsageError(
-                f"model {record.spec!r} is not the one this run began with (fingerprint {before}, now {after}); "
-                "give another directory with -o"
-            )
+        for key in ("fingerprint", "thinking"):
+            before, after = known.get(record.spec, record.info).get(key), record.info.get(key)
+            if before != after:
+                raise UsageError(
+                    f"model {record.spec!r} is not the one this run began with ({key} {before}, now {after}); "
+                    "give another directory with -o"
+                )
 
 
 def _check_tasks(old: Sequence[TaskRecord], chosen: Sequence[Chosen]) -> None:

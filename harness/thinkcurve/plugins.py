@@ -63,4 +63,10 @@ def _load(point: EntryPoint) -> Any:
     try:
         return point.load()
     except ModuleNotFoundError as error:
-        raise UsageError(f"{point.name} needs the package {error.name!r}: pip install {error.name}") from error
+        missing = (error.name or "").partition(".")[0]
+        if missing == point.module.partition(".")[0]:
+            raise  # the plugin's own module: a broken installation, not a missing extra
+        raise UsageError(
+            f"{point.name!r} needs the package {missing!r}, which is not installed; "
+            f"see what {point.dist.name if point.dist else 'its wheel'} says of its extras"
+        ) from error

@@ -24,11 +24,12 @@ class RetryPolicy(msgspec.Struct, frozen=True):
     attempts: int = 5
     first_wait_s: float = 0.5
     longest_wait_s: float = 60.0
+    longest_wish_s: float = 600.0
 
     def wait_s(self, failed: int, retry_after_s: float | None, jitter: float) -> float:
-        """Seconds to wait after the ``failed``-th try (from 1); a server's own wish comes first."""
+        """Seconds to wait after the ``failed``-th try (from 1); a server's own wish comes first, within bounds."""
         if retry_after_s is not None:
-            return retry_after_s
+            return min(retry_after_s, self.longest_wish_s)
         return jitter * min(self.longest_wait_s, self.first_wait_s * 2.0 ** (failed - 1))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,7 +64,7 @@ def load_run(path: str | Path, *, warn: Warn = lambda _: None) -> Run:
     directory = Path(path)
     manifest = read_manifest(directory)
     records = read_records(directory, warn)
-    if not records.attempts:
+    if not (records.attempts or records.failures):
         raise UsageError(f"run {str(path)!r} has no graded attempt yet")
     return Run(directory, manifest, records)
 
@@ -75,22 +76,34 @@ def sweep(
     backends: Mapping[str, Backend] | None = None,
     tasks: Mapping[str, Task] | None = None,
     listener: Listener = lambda _: None,
+    warn: Warn = lambda _: None,
 ) -> Run:
     """Carry out a study and return its run; where ``path`` holds a part of it, only the rest is generated.
 
     ``path`` defaults to a directory under ``results/`` that the same study always gets. ``backends`` and ``tasks``
     are objects of your own, by the name that the study calls them. What infrastructure kept from coming about is
-    in `Run.failures`.
+    in `Run.failures`. Works inside a running event loop (a notebook) too, in a thread of its own.
     """
     directory = Path(path) if path else Path("results") / run_name(study)
-    return asyncio.run(sweep_async(study, directory, Given(backends or {}, tasks or {}), listener=listener))
+    work = sweep_async(study, directory, Given(backends or {}, tasks or {}), listener=listener, warn=warn)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(max_workers=1) as threads:
+        return threads.submit(asyncio.run, work).result()
 
 
 async def sweep_async(
-    study: Study, path: Path, given: Given | None = None, *, listener: Listener = lambda _: None
+    study: Study,
+    path: Path,
+    given: Given | None = None,
+    *,
+    listener: Listener = lambda _: None,
+    warn: Warn = lambda _: None,
 ) -> Run:
     """The same for callers that have an event loop."""
-    plan = await prepare(study, path, given=given)
+    plan = await prepare(study, path, given=given, warn=warn)
     try:
         records = await carry_out(plan, listener=listener)
         finish(plan)

@@ -17,7 +17,7 @@ from thinkcurve.errors import BackendError
 from thinkcurve.pipeline import answer, attempt_of, cuts, shared_with, think
 from thinkcurve.plan import Plan, Unit
 from thinkcurve.provenance import now
-from thinkcurve.store import Attempt, Event, Failure, Journal, Records, Trace, journal_path, write_manifest
+from thinkcurve.store import Attempt, Event, Failure, Journal, Records, Trace, write_manifest
 from thinkcurve.tables import compact
 from thinkcurve.verify.judge import Judge
 
@@ -32,16 +32,15 @@ async def carry_out(plan: Plan, *, listener: Listener = lambda _: None) -> Recor
     Raises `BackendError` where a backend can go on no longer; what was graded is safe then, as it is when the
     task is cancelled.
     """
-    if not any(plan.missing(unit) for unit in plan.units()):
-        return plan.records
-    _restore_journal(plan)
-    journal = Journal(plan.run)
-    worker = _Worker(plan, journal, listener)
-    try:
-        await worker.run_all()
-    finally:
-        journal.close()
-        await worker.judge.aclose()
+    if plan.journal is None:
+        raise ValueError("a dry plan cannot be carried out")
+    if any(plan.missing(unit) for unit in plan.units()):
+        worker = _Worker(plan, plan.journal, listener)
+        try:
+            await worker.run_all()
+        finally:
+            plan.journal.sync()
+            await worker.judge.aclose()
     return plan.records
 
 
@@ -50,17 +49,6 @@ def finish(plan: Plan) -> None:
     compact(plan.run, plan.records)
     plan.manifest = msgspec.structs.replace(plan.manifest, finished=now())
     write_manifest(plan.run, plan.manifest)
-
-
-def _restore_journal(plan: Plan) -> None:
-    """Where a run has only its tables, write its records into a journal again before going on."""
-    if journal_path(plan.run).exists() or not (plan.records.attempts or plan.records.traces):
-        return
-    journal = Journal(plan.run)
-    events: list[Event] = [*plan.records.traces.values(), *plan.records.attempts.values()]
-    for event in events:
-        journal.append(event, now_s=0.0)
-    journal.close()
 
 
 class _Worker:
@@ -101,12 +89,15 @@ class _Worker:
             except BackendError as error:
                 self._fail(unit, budgets, "trace", error)
                 return
-            answered = [(made, served, await self._answer(unit, made, served)) for made, served in cuts(trace, budgets)]
+            answered = [
+                (made, served, await self._answer(unit, made, served, separate))
+                for made, served in cuts(trace, budgets)
+            ]
         for made, served, generation in answered:
             if generation is not None:
                 await self._grade(unit, trace, made, served, generation)
 
-    async def _answer(self, unit: Unit, made: Cut, served: list[Budget]) -> Generation | None:
+    async def _answer(self, unit: Unit, made: Cut, served: list[Budget], separate: Budget) -> Generation | None:
         """The answer to one cut, or ``None`` where it is known already or failed; both are recorded here."""
         known = self._known_answer(unit, made)
         if known is not None:
@@ -114,7 +105,7 @@ class _Worker:
                 self._record(shared_with(known, budget))
             return None
         try:
-            return await answer(unit.session, unit.prompt, unit.sample, made)
+            return await answer(unit.session, unit.prompt, unit.sample, made, separate=separate)
         except BackendError as error:
             self._fail(unit, served, "answer", error)
             return None
@@ -138,7 +129,7 @@ class _Worker:
 
     def _known_answer(self, unit: Unit, made: Cut) -> Attempt | None:
         """An attempt of the same unit past the same natural end, made when the ladder was shorter."""
-        if made.is_forced:
+        if made.is_forced or self.plan.study.traces == "separate":
             return None
         for budget in self.plan.study.budgets:
             known = self.plan.records.attempts.get((unit.session.spec, unit.prompt.problem.id, unit.sample, budget))
@@ -152,7 +143,18 @@ class _Worker:
             raise error
         problem = unit.prompt.problem
         for budget in budgets:
-            self._record(Failure(unit.session.spec, problem.task, problem.id, unit.sample, budget, stage, str(error)))
+            self._record(
+                Failure(
+                    unit.session.spec,
+                    problem.task,
+                    problem.id,
+                    unit.sample,
+                    budget,
+                    self.plan.study.control.value,
+                    stage,
+                    str(error),
+                )
+            )
 
     def _record(self, event: Event) -> None:
         self.journal.append(event, time.monotonic())

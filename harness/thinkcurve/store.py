@@ -36,8 +36,8 @@ class Trace(msgspec.Struct, frozen=True, tag_field="event", tag="trace"):
     """The thinking of one (problem, sample), up to the largest budget.
 
     ``budget`` is the budget that a separate trace was made for, ``None`` for a shared one. ``token_ids`` exclude
-    the markers. ``wall_s`` is seconds from request to end, summed over continuations; ``cached_tokens`` what the
-    engine took from its KV cache.
+    the markers. ``wall_s`` is seconds from request to end under the study's concurrency; it, ``generated_spent`` and
+    ``flops_spent`` are sums over continuations. ``cached_tokens`` is what the engine took from its KV cache.
     """
 
     model: str
@@ -53,7 +53,9 @@ class Trace(msgspec.Struct, frozen=True, tag_field="event", tag="trace"):
     text: str
     ending: Ending
     cached_tokens: int | None
-    wall_s: float
+    generated_spent: int
+    flops_spent: float | None
+    wall_s: float | None
 
     @property
     def key(self) -> AttemptKey:
@@ -66,8 +68,9 @@ class Attempt(msgspec.Struct, frozen=True, tag_field="event", tag="attempt"):
 
     Token counts are those of this attempt *alone*: ``generated_tokens`` = thinking + answer, ``total_tokens`` adds
     the prompt and the markers. ``*_spent`` is what the run really used for it beyond its trace; an answer shared
-    by several budgets past a natural end (``is_shared_answer``) was spent once. ``wall_s`` is the answer's seconds
-    plus the trace's, in proportion to the tokens kept. ``ending`` says how this attempt's thinking ended.
+    by several budgets past a natural end (``is_shared_answer``) was spent once. ``wall_s`` is the answer's latency
+    under the study's concurrency, plus the trace's in proportion to the tokens kept. ``ending`` says how this
+    attempt's thinking ended.
     """
 
     model: str
@@ -118,6 +121,7 @@ class Failure(msgspec.Struct, frozen=True, tag_field="event", tag="failure"):
     problem: str
     sample: int
     budget: int | None
+    control: str
     stage: str
     error: str
 
@@ -146,6 +150,16 @@ class TaskRecord(msgspec.Struct, frozen=True):
     fingerprint: str
 
 
+class Sitting(msgspec.Struct, frozen=True):
+    """One time that a run was worked on: a run that was stopped and gone on with elsewhere has several."""
+
+    started: str
+    versions: dict[str, str]
+    hardware: dict[str, Any]
+    verifier: dict[str, str]
+    git_commit: str | None
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """Everything needed to say what a run was, and to make it again."""
 
@@ -153,11 +167,7 @@ class Manifest(msgspec.Struct, frozen=True):
     study: Study
     models: tuple[ModelRecord, ...]
     tasks: tuple[TaskRecord, ...]
-    versions: dict[str, str]
-    hardware: dict[str, Any]
-    verifier: dict[str, str]
-    git_commit: str | None
-    started: str
+    sittings: tuple[Sitting, ...]
     finished: str | None = None
 
 
@@ -209,7 +219,7 @@ def read_manifest(run: Path) -> Manifest:
                 f"{path}: schema {version!r} is not {SCHEMA_VERSION}, the one read here; use a matching thinkcurve"
             )
         return msgspec.json.decode(raw, type=Manifest)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is damaged: {error}") from error
 
 
@@ -220,8 +230,9 @@ def write_manifest(run: Path, manifest: Manifest) -> None:
 
 
 def read_journal(path: Path, warn: Warn = lambda _: None) -> Iterator[Event]:
-    """The events of a journal, in order. A line that cannot be read is passed over, with a word to ``warn``."""
+    """The events of a journal, in order. What cannot be read is passed over, with one word to ``warn``."""
     decoder = msgspec.json.Decoder(Event)
+    damaged: list[int] = []
     try:
         with path.open("rb") as journal:
             for number, line in enumerate(journal, 1):
@@ -230,10 +241,13 @@ def read_journal(path: Path, warn: Warn = lambda _: None) -> Iterator[Event]:
                     continue
                 try:
                     yield decoder.decode(line)
-                except msgspec.DecodeError as error:
-                    warn(f"{path}: passed over line {number}, which is damaged ({error})")
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    damaged.append(number)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    if damaged:
+        more = f" and {len(damaged) - 1:,} more" if len(damaged) > 1 else ""
+        warn(f"{path}: passed over line {damaged[0]}{more}, damaged; what stood there is made again on resume")
 
 
 class Journal:
@@ -275,6 +289,11 @@ class Journal:
                 f"cannot write {self.path}: {error.strerror}; all before it is safe: "
                 "make room and give the same command to go on"
             ) from error
+
+    def sync(self) -> None:
+        """Bring everything to the disk."""
+        if self._fd >= 0:
+            os.fsync(self._fd)
 
     def close(self) -> None:
         """Bring everything to the disk and let the lock go; closing twice is harmless."""

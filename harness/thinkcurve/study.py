@@ -79,6 +79,12 @@ def check_study(study: Study, where: str = "study") -> Study:
             f"{where}: {study.samples} samples at temperature 0 would be the same sample again; "
             "set a temperature, such as 0.8, or samples to 1"
         )
+    for spec in study.model_options:
+        if spec not in study.models:
+            raise UsageError(
+                f"{where}: model_options names {spec!r}, which is no model of the study."
+                f"{did_you_mean(spec, study.models)}"
+            )
     if study.control is not Control.TRUNCATE:
         raise UsageError(f"{where}: control {study.control.value!r} is not available yet; use 'truncate'")
     return study
@@ -122,6 +128,13 @@ def merge(old: Study, new: Study) -> Study:
                 f"the run was made with {key} = {value!r}, this study has {new.identity[key]!r}; "
                 "give another directory with -o, or the same value"
             )
+    for spec in set(old.models) & set(new.models):
+        before, after = old.model_options.get(spec, {}), new.model_options.get(spec, {})
+        if before != after:
+            raise UsageError(
+                f"the run was made with options {before} of model {spec!r}, this study has {after}; "
+                "give another directory with -o, or the same options"
+            )
     return msgspec.structs.replace(
         new,
         models=_union(old.models, new.models),
@@ -137,7 +150,7 @@ def seed_of(study_seed: int, problem: str, sample: int, position: str) -> int:
     """A stable 31-bit seed for one generation, from everything that names it.
 
     ``position`` tells the trace from its answers: ``trace`` or the number of thinking tokens before the answer,
-    so that budgets past a natural end share one answer and one seed.
+    so that budgets past a natural end share one answer and one seed. Separate traces add their budget.
     """
     name = f"{study_seed}\0{problem}\0{sample}\0{position}".encode()
     return int.from_bytes(hashlib.blake2b(name, digest_size=4).digest(), "big") >> 1
@@ -145,7 +158,7 @@ def seed_of(study_seed: int, problem: str, sample: int, position: str) -> int:
 
 def run_name(study: Study) -> str:
     """A directory name that the same study always gets, however its ladder, samples or limit grow."""
-    key = msgspec.json.encode([study.models, study.tasks, study.identity], order="sorted")
+    key = msgspec.json.encode([study.models, study.tasks, study.identity, study.model_options], order="sorted")
     words = "-".join([*(_slug(m) for m in study.models[:2]), *(_slug(t) for t in study.tasks[:2])])
     return f"{words}-{hashlib.blake2b(key, digest_size=3).hexdigest()}"
 

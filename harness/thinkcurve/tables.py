@@ -55,6 +55,15 @@ def _row_order(row: Attempt | Trace) -> tuple[str, str, str, int, bool, int]:
     return (row.model, task, split, int(index) * 1_000_000 + row.sample, row.budget is None, row.budget or 0)
 
 
+def restore_journal(run: Path) -> None:
+    """Where a run has only its tables, write its journal again, atomically, so that it can be gone on with."""
+    if journal_path(run).exists() or not attempts_path(run).exists():
+        return
+    encode = msgspec.json.Encoder().encode
+    lines = b"".join(encode(event) + b"\n" for event in _read_tables(run))
+    replace(journal_path(run), lambda path: path.write_bytes(lines))
+
+
 def _write_table(path: Path, rows: Iterable[Attempt | Trace], record: type[Attempt | Trace]) -> None:
     """Write rows in groups. They go through JSON, which pyarrow reads without importing pandas or keeping lists."""
     import pyarrow as pa
@@ -105,7 +114,7 @@ def _read_tables(run: Path) -> Iterator[Event]:
             continue
         try:
             rows = pq.read_table(path).to_pylist()
-        except (OSError, pa.ArrowException) as error:
+            for row in rows:
+                yield msgspec.convert({"event": record.__name__.lower(), **row}, Event)
+        except (OSError, pa.ArrowException, msgspec.ValidationError) as error:
             raise UsageError(f"cannot read {path}: {error}") from error
-        for row in rows:
-            yield msgspec.convert({"event": record.__name__.lower(), **row}, Event)

@@ -20,6 +20,8 @@ def a_trace(index: int = 0, sample: int = 0, text: str = "so 2+2=4") -> Trace:
         text=text,
         ending=Ending.CLOSED,
         cached_tokens=0,
+        generated_spent=len(text),
+        flops_spent=None,
         wall_s=0.5,
     )
 
@@ -63,4 +65,4 @@ def an_attempt(index: int = 0, budget: int | None = 8, verdict: Verdict = Verdic
 
 
 def a_failure(index: int = 0, budget: int | None = 8) -> Failure:
-    return Failure("m", "t", f"t/test/{index}", 0, budget, "answer", "HTTP 500")
+    return Failure("m", "t", f"t/test/{index}", 0, budget, "truncate", "answer", "HTTP 500")

@@ -88,9 +88,10 @@ def test_a_curve_has_one_point_a_budget_with_the_natural_end_last() -> None:
         verdict=["correct", "correct", "no_answer", "unverified"],
         thinking_tokens=[20, 30, 8, 8],
     )
-    failures = pd.DataFrame({"model": ["m"], "task": ["t"], "budget": [8]})
+    failures = pd.DataFrame({"model": ["m"] * 2, "task": ["t"] * 2, "control": ["truncate"] * 2, "budget": [8, 16]})
     (curve,) = curves_of(attempts, failures)
-    low, natural = curve.points
+    low, failed, natural = curve.points
+    assert (failed.budget, failed.accuracy, failed.failures, failed.n_attempts) == (16, None, 1, 0)
     assert (low.budget, natural.budget) == (8, None)
     assert (low.accuracy, natural.accuracy) == (0.0, 1.0)
     assert (low.no_answer, low.unverified, low.failures, natural.failures) == (1, 1, 1, 0)
@@ -99,7 +100,7 @@ def test_a_curve_has_one_point_a_budget_with_the_natural_end_last() -> None:
 
 def test_a_cost_that_is_unknown_anywhere_is_unknown() -> None:
     attempts = attempts_table(problem=["a", "b"], budget=[0, 0], verdict=["correct"] * 2, thinking_tokens=[0, 0])
-    (curve,) = curves_of(attempts, pd.DataFrame({"model": [], "task": [], "budget": []}))
+    (curve,) = curves_of(attempts, pd.DataFrame({"model": [], "task": [], "control": [], "budget": []}))
     assert curve.points[0].joules is None
     assert curve.points[0].usd is None
     assert curve.points[0].flops == 1.0

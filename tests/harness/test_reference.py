@@ -19,7 +19,7 @@ def reference() -> Run:
 def is_same_platform(one: Run, other: Run) -> bool:
     """Same engine, processor family and weights: then greedy tokens are the same."""
     keys = ("system", "machine", "processor")
-    hardware = [[run.manifest.hardware.get(key) for key in keys] for run in (one, other)]
+    hardware = [[run.manifest.sittings[-1].hardware.get(key) for key in keys] for run in (one, other)]
     engines = [run.manifest.models[0].info["engine"] for run in (one, other)]
     return hardware[0] == hardware[1] and engines[0] == engines[1]
 

@@ -11,10 +11,11 @@ from scripts import STUDY, Asked, Doubling, adder, failing, given, thinking_of, 
 from thinkcurve.budget import Ending
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.plan import Given, prepare
-from thinkcurve.problem import Verdict
+from thinkcurve.problem import Custom, MathAnswer, Problem, Verdict
 from thinkcurve.run import Run, load_run, sweep_async
+from thinkcurve.run import sweep as blocking_sweep
 from thinkcurve.runner import carry_out
-from thinkcurve.store import journal_path, read_manifest
+from thinkcurve.store import Journal, journal_path, read_manifest
 from thinkcurve.study import Study
 
 
@@ -55,6 +56,14 @@ async def test_one_trace_and_separate_runs_say_the_same(tmp_path: Path) -> None:
     assert facts[0] == facts[1]
     assert len(shared.traces) == 20
     assert len(separate.traces) == 100
+
+
+async def test_separate_runs_share_nothing(tmp_path: Path) -> None:
+    objects = given()
+    run = await sweep(tmp_path, changed(traces="separate"), objects)
+    assert requests(objects) == 2 * 20 * 5
+    assert not run.attempts["is_shared_answer"].any()
+    assert run.attempts.groupby("problem")["seed"].nunique().min() == 5
 
 
 async def test_an_answer_past_the_natural_end_is_generated_once(tmp_path: Path) -> None:
@@ -223,6 +232,103 @@ async def test_a_run_without_its_journal_goes_on_from_its_tables(tmp_path: Path)
     run = await sweep(tmp_path, changed(budgets=(0, 4, 8, 12, 16, 64)))
     assert len(run.traces) == 20
     assert len(run.attempts) == 120
+
+
+async def test_a_budget_at_which_all_failed_stays_on_the_curve(tmp_path: Path) -> None:
+    def broken(asked: Asked) -> str:
+        if len(asked.thinking) == 8 and not asked.wants_thinking:
+            raise BackendError("HTTP 400")
+        return "x" * 30 if asked.wants_thinking else "\\boxed{0}"
+
+    run = await sweep(tmp_path, objects=given(broken))
+    (curve,) = run.curves()
+    assert [(p.budget, p.accuracy is None, p.failures) for p in curve.points] == [
+        (0, False, 0),
+        (4, False, 0),
+        (8, True, 20),
+        (16, False, 0),
+        (64, False, 0),
+    ]
+
+
+async def test_a_refused_process_leaves_the_run_of_another_alone(tmp_path: Path) -> None:
+    await sweep(tmp_path)
+    before = read_manifest(tmp_path)
+    held = Journal(tmp_path)
+    with pytest.raises(UsageError, match="being written by another process"):
+        await sweep(tmp_path, changed(budgets=(0, 2)))
+    held.close()
+    assert read_manifest(tmp_path) == before
+
+
+async def test_other_model_options_are_another_study(tmp_path: Path) -> None:
+    await sweep(tmp_path)
+    with pytest.raises(UsageError, match=r"made with options \{\} of model 'adder', this study has \{'cue': 'so'\}"):
+        await sweep(tmp_path, changed(model_options={"adder": {"cue": "so"}}))
+
+
+async def test_another_thinking_format_is_another_model(tmp_path: Path) -> None:
+    await sweep(tmp_path)
+    objects = given()
+    backend = objects.backends["adder"]
+    thinking = msgspec.structs.replace(backend.model.thinking, cue="so")
+    backend.model = msgspec.structs.replace(backend.model, thinking=thinking)  # type: ignore[misc]
+    with pytest.raises(UsageError, match="is not the one this run began with"):
+        await sweep(tmp_path, objects=objects)
+
+
+class Unfit(Doubling):
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__()
+        self.all = problems
+
+    def problems(self) -> list[Problem]:
+        return self.all
+
+
+@pytest.mark.parametrize(
+    ("problems", "complaint"),
+    [
+        ([], "has no problems"),
+        ([Problem("doubling", "test", 0, "?", MathAnswer("1"))] * 2, "two problems with the id"),
+        ([Problem("other", "test", 0, "?", MathAnswer("1"))], "the names must agree"),
+        ([Problem("doubling", "test", 0, "?", Custom("mine"))], "no verifier can judge"),
+    ],
+)
+async def test_an_unfit_task_is_refused(tmp_path: Path, problems: list[Problem], complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        await sweep(tmp_path, objects=given(task=Unfit(problems)))
+
+
+async def test_every_sitting_is_kept(tmp_path: Path) -> None:
+    await sweep(tmp_path)
+    await sweep(tmp_path, changed(budgets=(0, 2)))
+    assert len(read_manifest(tmp_path).sittings) == 2
+
+
+async def test_spent_and_alone_are_two_ledgers(tmp_path: Path) -> None:
+    await sweep(tmp_path, changed(budgets=(0, 8)))
+    run = await sweep(tmp_path, changed(budgets=(0, 8, 64)))
+    lengths = [len(thinking_of(f"double {i}")) for i in range(20)]
+    fresh = await sweep(tmp_path / "whole", changed(budgets=(0, 8, 64)))
+    assert run.traces["thinking_tokens"].sum() == sum(lengths)
+    assert fresh.traces["generated_spent"].sum() == sum(lengths)
+    # one more each where the first trace was cut: the token that told a natural end from a cut is drawn again
+    assert run.traces["generated_spent"].sum() == sum(lengths) + sum(length > 8 for length in lengths)
+
+
+async def test_text_that_cannot_be_written_is_survived(tmp_path: Path) -> None:
+    def odd(asked: Asked) -> str:
+        return "hm" if asked.wants_thinking else "\\boxed{1} \x00\u2028 \U0001f600"
+
+    run = await sweep(tmp_path, objects=given(odd))
+    assert load_run(tmp_path, warn=pytest.fail).records.attempts == run.records.attempts
+
+
+async def test_sweep_works_inside_a_running_loop(tmp_path: Path) -> None:
+    objects = given()
+    run = blocking_sweep(STUDY, tmp_path, backends=objects.backends, tasks=objects.tasks)
+    assert len(run.attempts) == 100
 
 
 @pytest.mark.parametrize(

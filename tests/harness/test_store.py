@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from records import a_failure, a_trace, an_attempt
 from thinkcurve.errors import UsageError
 from thinkcurve.store import Journal, Records, journal_path, read_journal, read_manifest
-from thinkcurve.tables import attempts_path, compact, read_records, traces_path
+from thinkcurve.tables import attempts_path, compact, read_records, restore_journal, traces_path
 
 
 def write(run: Path, *events: object) -> None:
@@ -51,7 +51,18 @@ def test_a_damaged_line_in_the_middle_is_passed_over_with_a_word(tmp_path: Path)
     journal_path(tmp_path).write_bytes(lines[0] + b'{"event":"trace","mo\x00\xff\n' + lines[1])
     said: list[str] = []
     assert list(read_journal(journal_path(tmp_path), said.append)) == [a_trace(0), a_trace(1)]
+    assert len(said) == 1
     assert "line 2" in said[0]
+
+
+def test_a_line_that_is_not_utf_8_and_much_noise_are_one_word(tmp_path: Path) -> None:
+    write(tmp_path, a_trace(0))
+    with journal_path(tmp_path).open("ab") as journal:
+        journal.write(journal_path(tmp_path).read_bytes().replace(b"so 2", b"\xff\xfe") + b"noise\n" * 1000)
+    said: list[str] = []
+    assert list(read_journal(journal_path(tmp_path), said.append)) == [a_trace(0)]
+    assert len(said) == 1
+    assert "line 2 and 1,000 more" in said[0]
 
 
 def test_an_empty_or_all_torn_journal_is_survived(tmp_path: Path) -> None:
@@ -131,6 +142,28 @@ def test_a_damaged_table_is_one_line(tmp_path: Path) -> None:
     attempts_path(tmp_path).write_bytes(b"PAR1 not really")
     with pytest.raises(UsageError, match="cannot read"):
         read_records(tmp_path)
+
+
+def test_a_table_with_a_verdict_of_another_time_is_one_line(tmp_path: Path) -> None:
+    write(tmp_path, an_attempt())
+    compact(tmp_path, read_records(tmp_path))
+    journal_path(tmp_path).unlink()
+    table = pd.read_parquet(attempts_path(tmp_path))
+    table["verdict"] = "maybe"
+    table.to_parquet(attempts_path(tmp_path))
+    with pytest.raises(UsageError, match="cannot read"):
+        read_records(tmp_path)
+
+
+def test_a_journal_is_restored_from_the_tables_whole_or_not_at_all(tmp_path: Path) -> None:
+    write(tmp_path, a_trace(0), an_attempt(0), an_attempt(0, None))
+    records = read_records(tmp_path)
+    compact(tmp_path, records)
+    restore_journal(tmp_path)
+    journal_path(tmp_path).unlink()
+    restore_journal(tmp_path)
+    assert read_records(tmp_path).attempts == records.attempts
+    assert list(tmp_path.glob(".*")) == []
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import comb
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,17 +17,19 @@ if TYPE_CHECKING:
 class Point(msgspec.Struct, frozen=True):
     """One budget of a curve. Token and cost figures are means per attempt *alone*; ``None`` is not known.
 
-    ``accuracy`` is the mean over problems of the mean over samples; attempts that failed are not in it.
-    ``forced`` and the four counts after it are numbers of attempts.
+    ``accuracy`` is the mean over problems of the mean over samples: ``unverified`` counts as not correct, attempts
+    that failed are not in it, and it is ``None`` where all failed. ``n_samples`` is the most that a problem has,
+    ``n_attempts`` the sum over problems. ``forced`` and the four counts after it are numbers of attempts.
     """
 
     budget: int | None
-    accuracy: float
-    ci_low: float
-    ci_high: float
+    accuracy: float | None
+    ci_low: float | None
+    ci_high: float | None
     se: float | None
     n_problems: int
     n_samples: int
+    n_attempts: int
     thinking_tokens: float | None
     answer_tokens: float | None
     generated_tokens: float | None
@@ -55,6 +57,7 @@ class Curve(msgspec.Struct, frozen=True):
     points: tuple[Point, ...]
 
 
+COUNTS = ("forced", "truncated_answers", "no_answer", "unverified")
 COSTS = (
     "thinking_tokens",
     "answer_tokens",
@@ -73,12 +76,20 @@ def curves_of(attempts: pd.DataFrame, failures: pd.DataFrame) -> list[Curve]:
     ``failures`` has a row for each attempt that did not come about; they are counted, never scored.
     """
     curves = []
-    for (model, task, control), rows in attempts.groupby(["model", "task", "control"], sort=False):
-        missing = failures[(failures["model"] == model) & (failures["task"] == task)]
-        budgets = sorted({_budget(b) for b in rows["budget"].unique()}, key=budget_key)
-        points = tuple(_point(b, _at(rows, b), len(_at(missing, b))) for b in budgets)
-        curves.append(Curve(str(model), str(task), str(control), "accuracy", points))
+    for model, task, control in dict.fromkeys([*_names(attempts), *_names(failures)]):
+        rows, missing = _of(attempts, model, task, control), _of(failures, model, task, control)
+        budgets = {_budget(b) for table in (rows, missing) for b in table["budget"].unique()}
+        points = (_point(b, _at(rows, b), len(_at(missing, b))) for b in sorted(budgets, key=budget_key))
+        curves.append(Curve(model, task, control, "accuracy", tuple(points)))
     return curves
+
+
+def _names(table: pd.DataFrame) -> list[tuple[str, str, str]]:
+    return list(table[["model", "task", "control"]].drop_duplicates().itertuples(index=False, name=None))
+
+
+def _of(table: pd.DataFrame, model: str, task: str, control: str) -> pd.DataFrame:
+    return table[(table["model"] == model) & (table["task"] == task) & (table["control"] == control)]
 
 
 def _budget(value: float | None) -> int | None:
@@ -90,6 +101,8 @@ def _at(rows: pd.DataFrame, budget: int | None) -> pd.DataFrame:
 
 
 def _point(budget: int | None, rows: pd.DataFrame, n_failures: int) -> Point:
+    if rows.empty:
+        return _failed_point(budget, n_failures)
     is_correct = rows["verdict"] == "correct"
     by_problem = is_correct.groupby(rows["problem"]).agg(["sum", "count"])
     right, drawn = by_problem["sum"].to_numpy(), by_problem["count"].to_numpy()
@@ -103,6 +116,7 @@ def _point(budget: int | None, rows: pd.DataFrame, n_failures: int) -> Point:
         se=found.se,
         n_problems=len(drawn),
         n_samples=int(drawn.max()),
+        n_attempts=int(drawn.sum()),
         **means,
         forced=int(rows["is_forced"].sum()),
         truncated_answers=int(rows["is_truncated_answer"].sum()),
@@ -112,6 +126,13 @@ def _point(budget: int | None, rows: pd.DataFrame, n_failures: int) -> Point:
         pass_at=pass_at([int(c) for c in right], [int(n) for n in drawn]),
         maj_at={"1": found.mean},
     )
+
+
+def _failed_point(budget: int | None, n_failures: int) -> Point:
+    """A budget at which no attempt came about: everything but the failures is unknown."""
+    unknown: dict[str, Any] = dict.fromkeys(("accuracy", "ci_low", "ci_high", "se", *COSTS))
+    counts: dict[str, Any] = dict.fromkeys(("n_problems", "n_samples", "n_attempts", *COUNTS), 0)
+    return Point(budget=budget, failures=n_failures, **unknown, **counts)
 
 
 def _mean(column: pd.Series[float]) -> float | None:

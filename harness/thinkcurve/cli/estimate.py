@@ -1,23 +1,26 @@
-"""``thinkcurve run --dry-run``: the calls, tokens and time that a study would take.
+"""``thinkcurve run --dry-run``: the requests, tokens and time that a study would still take.
 
-Calls and largest token counts follow from the study. What a local model will really spend, and how fast, is
-measured on a few units spread over the study; nothing of that is recorded.
+Requests and largest token counts follow from the study. What a local model will really spend, and how fast, is
+measured on a few units drawn at random, for some seconds; nothing of that is recorded. A remote model is not asked.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 
 import click
 import msgspec
 
-from thinkcurve.budget import covers
+from thinkcurve.budget import Budget, covers
 from thinkcurve.pipeline import answer, cuts, think
 from thinkcurve.plan import Plan, Unit
+from thinkcurve.store import Trace
 
-PROBES = 16
-"""Units that are probed: enough to average over levels, a few seconds on a small model."""
+PROBES = 24
+PROBE_S = 20.0
+"""Units that are probed, and for how long at most."""
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -25,6 +28,7 @@ class Estimate(msgspec.Struct, frozen=True):
 
     attempts: int
     attempts_done: int
+    requests_at_most: int
     traces: int
     answers_at_most: int
     thinking_tokens_at_most: int | None
@@ -37,14 +41,14 @@ class Estimate(msgspec.Struct, frozen=True):
 async def estimate(plan: Plan, *, probes: int = PROBES) -> Estimate:
     """The estimate for what a plan still lacks."""
     todo = [(unit, budgets) for unit in plan.units() if (budgets := plan.missing(unit))]
-    new = [(unit, budgets) for unit, budgets in todo if not _has_trace(plan, unit)]
-    tops = [budgets[-1] for _, budgets in new]
+    tops = [top for unit, budgets in todo for top in _traces_needed(plan, unit, budgets)]
     n_answers = sum(len(budgets) for _, budgets in todo)
-    probed = await _probe(plan, [unit for unit, _ in todo], probes)
+    probed = await _probe(plan, todo, probes)
     return Estimate(
         attempts=plan.n_attempts,
         attempts_done=plan.n_attempts - n_answers,
-        traces=len(new),
+        requests_at_most=n_answers + len(tops),
+        traces=len(tops),
         answers_at_most=n_answers,
         thinking_tokens_at_most=None if None in tops else sum(top for top in tops if top is not None),
         answer_tokens_at_most=n_answers * plan.study.answer_tokens,
@@ -54,27 +58,47 @@ async def estimate(plan: Plan, *, probes: int = PROBES) -> Estimate:
     )
 
 
-def _has_trace(plan: Plan, unit: Unit) -> bool:
-    known = plan.records.traces.get((unit.session.spec, unit.prompt.problem.id, unit.sample, None))
-    return known is not None and covers(known.thinking_tokens, known.ending, plan.study.budgets[-1])
+def _traces_needed(plan: Plan, unit: Unit, budgets: list[Budget]) -> list[Budget]:
+    """The largest budget of each trace that a unit still has to think."""
+    if plan.study.traces == "separate":
+        return budgets
+    known = _known_trace(plan, unit)
+    covered = known is not None and covers(known.thinking_tokens, known.ending, budgets[-1])
+    return [] if covered else [budgets[-1]]
 
 
-async def _probe(plan: Plan, units: list[Unit], probes: int) -> tuple[float, float] | None:
-    """Tokens and seconds a unit, measured on units spread evenly; ``None`` where a model is remote."""
-    if not units or not all(s.backend.model.is_local for s in plan.sessions):
+def _known_trace(plan: Plan, unit: Unit) -> Trace | None:
+    return plan.records.traces.get((unit.session.spec, unit.prompt.problem.id, unit.sample, None))
+
+
+async def _probe(plan: Plan, todo: list[tuple[Unit, list[Budget]]], probes: int) -> tuple[float, float] | None:
+    """Tokens and seconds a unit, measured on a random few; ``None`` where a model is remote or nothing got done."""
+    if not todo or not all(s.backend.model.is_local for s in plan.sessions):
         return None
-    chosen = units[:: max(1, len(units) // probes)][:probes]
+    chosen = random.Random(plan.study.seed).sample(todo, min(probes, len(todo)))
+    slots = asyncio.Semaphore(max(s.backend.concurrency for s in plan.sessions))
     started = time.monotonic()
-    tokens = await asyncio.gather(*(_spend(plan, unit) for unit in chosen))
-    return sum(tokens) / len(chosen), (time.monotonic() - started) / len(chosen)
+    tasks = [asyncio.create_task(_spend(plan, unit, budgets, slots)) for unit, budgets in chosen]
+    done, pending = await asyncio.wait(tasks, timeout=PROBE_S)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    if not done:
+        return None
+    return sum(task.result() for task in done) / len(done), (time.monotonic() - started) / len(done)
 
 
-async def _spend(plan: Plan, unit: Unit) -> int:
-    trace = await think(unit.session, unit.prompt, unit.sample, plan.study.budgets[-1])
-    tokens = trace.thinking_tokens
-    for made, _ in cuts(trace, plan.study.budgets):
-        tokens += len((await answer(unit.session, unit.prompt, unit.sample, made)).token_ids or ())
-    return tokens
+async def _spend(plan: Plan, unit: Unit, budgets: list[Budget], slots: asyncio.Semaphore) -> int:
+    """The tokens that one unit generates for the budgets it lacks."""
+    async with slots:
+        trace, tokens = _known_trace(plan, unit), 0
+        if trace is None or not covers(trace.thinking_tokens, trace.ending, budgets[-1]):
+            before = trace.generated_spent if trace else 0
+            trace = await think(unit.session, unit.prompt, unit.sample, budgets[-1], known=trace)
+            tokens = trace.generated_spent - before
+        for made, _ in cuts(trace, budgets):
+            tokens += len((await answer(unit.session, unit.prompt, unit.sample, made)).token_ids or ())
+        return tokens
 
 
 async def print_estimate(plan: Plan, *, as_json: bool) -> None:
@@ -88,6 +112,7 @@ async def print_estimate(plan: Plan, *, as_json: bool) -> None:
             "attempts",
             f"{found.attempts:,}" + (f" ({found.attempts_done:,} done)" if found.attempts_done else ""),
         ),
+        ("requests, at most", f"{found.requests_at_most:,}"),
         ("traces to think", f"{found.traces:,}"),
         ("answers, at most", f"{found.answers_at_most:,}"),
         ("thinking tokens, at most", _count(found.thinking_tokens_at_most)),

@@ -5,6 +5,7 @@ Exit codes: 0 fine, 2 usage or configuration, 3 incomplete, 130 interrupted.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib import import_module
@@ -73,6 +74,9 @@ def cli() -> None:
 
 def main() -> None:
     """The entry point: never a traceback for what a user can mend."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a character shows a question mark
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:

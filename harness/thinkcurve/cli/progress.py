@@ -38,6 +38,7 @@ class Progress:
         self.right: Counter[tuple[str, Budget]] = Counter()
         self.failed = 0
         self.tokens = 0
+        self.spent = {key: trace.generated_spent for key, trace in plan.records.traces.items()}
         for attempt in plan.records.attempts.values():
             self._count(attempt)
         self.started_done = sum(self.done.values())
@@ -73,7 +74,8 @@ class Progress:
             self._count(event)
             self.tokens += event.generated_spent or 0
         elif isinstance(event, Trace):
-            self.tokens += event.thinking_tokens
+            self.tokens += event.generated_spent - self.spent.get(event.key, 0)
+            self.spent[event.key] = event.generated_spent
         elif isinstance(event, Failure):
             self.failed += 1
         if self.live is None and time.monotonic() - self.said_s >= LINE_EVERY_S:

@@ -46,7 +46,7 @@ Examples:
     metavar="DIR",
     help="Where the run goes (default: results/NAME).",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be spent; generate nothing.")
+@click.option("--dry-run", is_flag=True, help="Say what would be spent; record nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the curves as JSON.")
 def command(
     study: Path | None,
@@ -63,15 +63,17 @@ def command(
     """
     from thinkcurve.study import run_name
 
+    if output is not None and not str(output).strip(". "):
+        raise UsageError("-o is empty; give the directory of the run")
     what = _study(study, flags, options, output)
     directory = output or Path("results") / run_name(what)
     try:
         code = asyncio.run(_carry_out(what, directory, is_dry=dry_run, as_json=as_json))
     except KeyboardInterrupt:
-        _say(f"\nStopped. What was graded is safe in {directory}; the same command goes on from there.")
+        _say(f"\nStopped. {_how_to_go_on(directory, dry_run)}")
         code = 130
     except BackendError as error:
-        _say(f"error: {error}\nWhat was graded is safe in {directory}; the same command goes on from there.")
+        _say(f"error: {error}\n{_how_to_go_on(directory, dry_run)}")
         code = 3
     sys.exit(code)
 
@@ -103,10 +105,12 @@ def _study(path: Path | None, flags: dict[str, Any], options: tuple[str, ...], o
     return check_study(study_from(fields, "flags"), "flags" if path is None else str(path))
 
 
-def _option(text: str) -> tuple[str, int | float | str]:
+def _option(text: str) -> tuple[str, bool | int | float | str]:
     key, equals, value = text.partition("=")
     if not (key and equals):
         raise UsageError(f"--model-option {text!r} is not KEY=VALUE")
+    if value.lower() in ("true", "false"):
+        return key, value.lower() == "true"
     for kind in (int, float):
         with contextlib.suppress(ValueError):
             return key, kind(value)
@@ -125,6 +129,7 @@ async def _carry_out(study: Any, directory: Path, *, is_dry: bool, as_json: bool
 
             await print_estimate(plan, as_json=as_json)
             return 0
+        _say_what_is_left(plan, directory)
         started = time.monotonic()
         with Progress(plan) as progress:
             records = await carry_out(plan, listener=progress.listen)
@@ -136,22 +141,44 @@ async def _carry_out(study: Any, directory: Path, *, is_dry: bool, as_json: bool
     return 3 if records.failures else 0
 
 
+def _how_to_go_on(directory: Path, is_dry: bool) -> str:
+    from thinkcurve.store import journal_path
+
+    if is_dry or not journal_path(directory).exists():
+        return "Nothing was recorded."
+    return f"What was graded is safe in {directory}; the same command goes on from there."
+
+
+def _say_what_is_left(plan: Any, directory: Path) -> None:
+    """A run that grew, or was stopped, goes on as a whole; say so before it does."""
+    left, total = plan.n_missing, plan.n_attempts
+    if left < total:
+        _say(f"Going on with {directory}: {left:,} of {total:,} attempts left, {len(plan.study.budgets)} budgets.")
+
+
 def _report(plan: Any, directory: Path, took_s: float, *, as_json: bool) -> None:
     from thinkcurve.cli.show import print_curves
     from thinkcurve.run import Run
 
     run = Run(directory, plan.manifest, plan.records)
     curves = run.curves()
+    figure = _draw(curves, directory)
     print_curves(curves, as_json=as_json)
-    if curves:
-        figure = _draw(curves, directory)
-        _say(f"{took_s:.0f} s. Run: {directory}   Figure: {figure}")
+    _say(f"{_spent(run)}\n{took_s:.0f} s. Run: {directory}   Figure: {figure}")
     if plan.records.failures:
         first = next(iter(plan.records.failures.values()))
         _say(
             f"{len(plan.records.failures)} attempts failed and are not scored, first: {first.error}\n"
             "The same command tries them again."
         )
+
+
+def _spent(run: Any) -> str:
+    """What the run really used, and what its attempts would have used each alone."""
+    traces, attempts = run.traces, run.attempts
+    thinking, answers = int(traces["generated_spent"].sum()), attempts["generated_spent"].sum()
+    alone = attempts["generated_tokens"].sum()
+    return f"Spent {thinking:,} thinking and {answers:,.0f} answer tokens; each attempt alone: {alone:,.0f}."
 
 
 def _draw(curves: Any, directory: Path) -> Path:

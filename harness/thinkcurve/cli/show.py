@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from thinkcurve.analysis.curve import Curve, Point
 
 JSON_SCHEMA = 1
+NARROWEST = 76
+"""Columns that the table needs; a narrower terminal wraps its lines."""
 REMARKS = {
     "truncated_answers": "answers cut off by their reserve",
     "no_answer": "no answer",
-    "unverified": "unverified",
+    "unverified": "unverified, counted as not correct",
     "failures": "failed, not scored",
 }
 
@@ -46,6 +48,7 @@ def print_curves(curves: Sequence[Curve], *, as_json: bool) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
+    console.width = max(console.width, NARROWEST)
     for curve in curves:
         console.print(_table(curve))
         for line in _remarks(curve):
@@ -58,11 +61,12 @@ def _table(curve: Curve) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    first = curve.points[0]
-    samples = "" if first.n_samples == 1 else f" x {first.n_samples} samples"
+    n_problems = max(point.n_problems for point in curve.points)
+    n_samples = max(point.n_samples for point in curve.points)
+    samples = "" if n_samples <= 1 else f" x {n_samples} samples"
     table = Table(
         title=f"[bold]{escape(curve.task)}[/] · {escape(short_model(curve.model))} · {escape(curve.control)}"
-        f" · {first.n_problems} problems{samples}",
+        f" · {n_problems} problems{samples}",
         title_justify="left",
         title_style="",
         box=box.SIMPLE_HEAD,
@@ -85,7 +89,8 @@ def short_model(spec: str) -> str:
 
 
 def _cells(point: Point) -> list[str]:
-    n_attempts = point.n_problems * point.n_samples
+    if point.accuracy is None or point.ci_low is None or point.ci_high is None:
+        return [format_budget(point.budget), *["–"] * 6]
     return [
         format_budget(point.budget),
         _tokens(point.thinking_tokens),
@@ -93,7 +98,7 @@ def _cells(point: Point) -> list[str]:
         f"{100 * point.accuracy:.1f} %",
         f"{100 * point.ci_low:.1f} – {100 * point.ci_high:.1f}",
         f"[cyan]{_bar(point.accuracy)}[/]",
-        f"{100 * point.forced / n_attempts:.0f} %",
+        f"{100 * point.forced / point.n_attempts:.0f} %",
     ]
 
 
@@ -105,6 +110,9 @@ def _remarks(curve: Curve) -> list[str]:
         where = ", ".join(f"{n:,} at {budget}" for n, budget in counts if n)
         if where:
             lines.append(f"{words}: {where}")
+    if len({point.n_attempts for point in curve.points}) > 1:
+        each = ", ".join(f"{point.n_attempts:,} at {format_budget(point.budget)}" for point in curve.points)
+        lines.append(f"the points rest on different numbers of attempts: {each}")
     return lines
 
 

@@ -85,8 +85,9 @@ def curve_spec(
     points is not drawn but named below the figure. Raises `UsageError` for an unknown axis, for nothing to
     draw, and for a curve whose compute on ``axis`` is not known.
     """
-    _check(curves, axis)
-    drawn = [msgspec.structs.replace(c, points=tuple(sorted(c.points, key=_rung))) for c in curves if c.points]
+    scored = [msgspec.structs.replace(c, points=_scored(c)) for c in curves]
+    _check(scored, axis)
+    drawn = [curve for curve in scored if curve.points]
     naming = name_curves(drawn)
     is_labelled = len(drawn) > 1
     labels_px = min(width_of_labels(naming.own), _MOST_LABEL_PX) if is_labelled else 0.0
@@ -96,7 +97,7 @@ def curve_spec(
     scale = fit_scale([_x(p, axis) for c in drawn for p in c.points], width, in_tokens=AXES[axis].in_tokens)
     top = _top(drawn)
     colors = THEMES[theme]
-    notes = _notes(curves)
+    notes = _notes(curves, [curve for curve in scored if not curve.points])
     labels = _label_data(drawn, naming, axis, (scale.at(1 + _LEADER_PX / width), top, height)) if is_labelled else {}
     return {
         "$schema": SCHEMA_URL,
@@ -161,21 +162,31 @@ def _in_words(curve: Curve) -> str:
 
 def _top(curves: Sequence[Curve]) -> float:
     """The top of the y axis: 1, or for low curves the next tenth (twentieth below 0.1) over all intervals."""
-    highest = max(max(p.ci_high, p.accuracy) for c in curves for p in c.points)
+    highest = max(max(_share(p.ci_high), _share(p.accuracy)) for c in curves for p in c.points)
     if highest > 0.6:
         return 1.0
     step = 0.1 if highest > 0.1 else 0.05
     return round(max(math.ceil(highest / step - 1e-9), 1) * step, 2)
 
 
-def _percent(share: float) -> str:
-    return f"{share * 100:.1f} %"
+def _scored(curve: Curve) -> tuple[Point, ...]:
+    """The points that have an accuracy, up the ladder; at the others every attempt failed."""
+    return tuple(sorted((p for p in curve.points if p.accuracy is not None), key=_rung))
+
+
+def _share(value: float | None) -> float:
+    if value is None:
+        raise ValueError("a point without an accuracy cannot be drawn")
+    return value
+
+
+def _percent(share: float | None) -> str:
+    return f"{_share(share) * 100:.1f} %"
 
 
 def _row(index: int, curve: Curve, point: Point, axis: str) -> dict[str, Any]:
     """One point as a row of inline data: the figures, and the same in words for the tooltip."""
-    n_attempts = max(point.n_problems * point.n_samples, 1)
-    forced = min(max(point.forced / n_attempts, 0.0), 1.0)
+    forced = point.forced / point.n_attempts if point.n_attempts else 0.0
     figures = {name: getattr(point, name) for name in AXES}
     return {
         "curve": f"c{index}",
@@ -207,7 +218,7 @@ def _label_data(drawn: Sequence[Curve], naming: Naming, axis: str, frame: tuple[
     """Inline data for the labels in the axes' units; ``frame``: (x where leaders end, top, height in px)."""
     right, top, height = frame
     ends = [max(c.points, key=lambda p: _x(p, axis)) for c in drawn]
-    labels = place_labels(naming.own, [(1 - e.accuracy / top) * height for e in ends], height)
+    labels = place_labels(naming.own, [(1 - _share(e.accuracy) / top) * height for e in ends], height)
     data: Spec = {"leaders": [], "spots": [], "labels": []}
     for i, (end, label) in enumerate(zip(ends, labels, strict=True)):
         curve = f"c{i}"
@@ -245,7 +256,7 @@ def _description(drawn: Sequence[Curve], axis: str) -> str:
     return " ".join(sentences)
 
 
-def _notes(curves: Sequence[Curve]) -> list[str]:
+def _notes(curves: Sequence[Curve], empty_curves: Sequence[Curve]) -> list[str]:
     """How to read the marks, and what was counted apart."""
     points = [p for c in curves for p in c.points]
     natural = " Diamond: no budget." if any(p.budget is None for p in points) else ""
@@ -255,10 +266,10 @@ def _notes(curves: Sequence[Curve]) -> list[str]:
         f"filled: it ended by itself.{natural}"
     ]
     unverified, failures = sum(p.unverified for p in points), sum(p.failures for p in points)
-    counts = (("failures (not scored)", failures), ("unverified", unverified))
+    counts = (("failures (not scored)", failures), ("unverified (counted as not correct)", unverified))
     if any(n for _, n in counts):
         lines.append("Counted apart: " + ", ".join(f"{n:,} {what}" for what, n in counts if n) + ".")
-    empty = [_in_words(c) for c in curves if not c.points]
+    empty = [_in_words(c) for c in empty_curves]
     if empty:
         lines.append(f"No attempts yet: {', '.join(empty)}.")
     return lines

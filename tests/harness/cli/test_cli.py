@@ -47,8 +47,18 @@ def test_show_json_has_the_documented_keys(run: Path) -> None:
     (curve,) = shown["curves"]
     assert {"model", "task", "control", "metric", "points"} == set(curve)
     assert set(curve["points"][0]) == {
-        *("budget", "accuracy", "ci_low", "ci_high", "se", "n_problems", "n_samples", "thinking_tokens"),
-        *("answer_tokens", "generated_tokens", "total_tokens", "flops", "wall_s", "joules", "usd", "forced"),
+        *("budget", "accuracy", "ci_low", "ci_high", "se", "n_problems", "n_samples", "n_attempts"),
+        *(
+            "thinking_tokens",
+            "answer_tokens",
+            "generated_tokens",
+            "total_tokens",
+            "flops",
+            "wall_s",
+            "joules",
+            "usd",
+            "forced",
+        ),
         *("truncated_answers", "no_answer", "unverified", "failures", "pass@k", "maj@k"),
     }
     assert [point["budget"] for point in curve["points"]] == [0, 16]
@@ -79,7 +89,7 @@ def test_dry_run_says_what_it_takes_and_writes_nothing(tmp_path: Path) -> None:
     done = call("run", "-o", tmp_path / "run", *SMALL, "--dry-run", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert (found["attempts"], found["traces"], found["answers_at_most"]) == (4, 2, 4)
+    assert (found["attempts"], found["traces"], found["answers_at_most"], found["requests_at_most"]) == (4, 2, 4, 6)
     assert found["thinking_tokens_at_most"] == 32
     assert found["wall_s_expected"] > 0
     assert not (tmp_path / "run").exists()
@@ -110,6 +120,8 @@ def test_tasks_and_models_show_cards() -> None:
         (["run", "--budgets", "64,0"], "0 follows 64"),
         (["run", "--budgets", "64,64"], "64 stands twice"),
         (["run", "--budgets", "0,many"], "'many' is not a whole number"),
+        (["run", "--budgets", "0," + "9" * 5000], "beyond any model"),
+        (["run", "-o", ""], "-o is empty"),
         (["run", "--budgets", "0,100000"], "budget 100000 does not fit model 'embedded'"),
         (["run", "--samples", "3"], "3 samples at temperature 0"),
         (["run", "--control", "truncat"], "truncat"),

@@ -25,6 +25,7 @@ def a_point(budget: int | None, accuracy: float, thinking_tokens: float | None, 
         se=0.02,
         n_problems=200,
         n_samples=1,
+        n_attempts=200,
         thinking_tokens=thinking_tokens,
         answer_tokens=10.0,
         generated_tokens=tokens + 10,
@@ -193,7 +194,7 @@ def test_a_curve_without_points_is_named_not_dropped_in_silence() -> None:
 def test_failures_and_unverified_answers_are_told_below_the_figure() -> None:
     points = (a_point(0, 0.2, 0.0, failures=3), a_point(16, 0.4, 15.0, unverified=1200))
     assert notes(curve_spec([a_curve(points=points)]))[-1] == (
-        "Counted apart: 3 failures (not scored), 1,200 unverified."
+        "Counted apart: 3 failures (not scored), 1,200 unverified (counted as not correct)."
     )
 
 
