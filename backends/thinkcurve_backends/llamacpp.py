@@ -89,6 +89,8 @@ def read_options(options: Mapping[str, Any], defaults: Options | None = None) ->
                 f"unknown option {name!r} of llamacpp.{did_you_mean(name, names)} Known: {', '.join(names)}"
             )
         kind = type(getattr(defaults, name))
+        if kind is str and type(value) in (int, float):
+            value = str(value)  # a marker that reads like a number
         if type(value) is not kind:
             raise UsageError(f"option {name} of llamacpp is {value!r}; it must be of type {kind.__name__}")
         values[name] = value

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from thinkcurve.analysis.levels import levels_of
 from thinkcurve.run import Run, sweep
 from thinkcurve.study import Study
 
@@ -65,3 +66,22 @@ def test_the_ledger_knows_tokens_flops_and_seconds_and_no_dollars(shared: Run) -
 def test_markers_are_no_part_of_thinking_or_answer(shared: Run) -> None:
     assert not shared.traces["text"].str.contains("<think>|</think>", regex=True).any()
     assert not shared.attempts["answer"].str.contains("<|end|>", regex=False).any()
+
+
+def test_a_replayed_run_says_and_costs_the_same_without_the_model(shared: Run, tmp_path: Path) -> None:
+    spec = f"replay:{shared.path}"
+    replayed = sweep(msgspec.structs.replace(shared.manifest.study, models=(spec,), budgets=(0, 16, 64, 256)), tmp_path)
+    assert replayed.failures.empty
+    for attempt in replayed.records.attempts.values():
+        original = shared.records.attempts[("embedded", *attempt.key[1:])]
+        for name in ("verdict", "answer_ids", "answer", "thinking_tokens", "prompt_tokens", "total_tokens", "flops"):
+            assert getattr(attempt, name) == getattr(original, name), (attempt.key, name)
+        assert attempt.wall_s is None
+
+
+def test_accuracy_by_level_is_that_of_the_levels_rows(shared: Run) -> None:
+    for table in levels_of(shared.attempts):
+        rows = shared.attempts[(shared.attempts["task"] == table.task) & (shared.attempts["level"] == 1)]
+        by_hand = (rows["verdict"] == "correct").groupby(rows["budget"]).mean()
+        assert list(by_hand) == list(table.levels[0].accuracies)
+        assert sum(level.n_problems for level in table.levels) == 15

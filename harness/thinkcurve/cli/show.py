@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from thinkcurve.analysis.curve import Curve, Point
+    from thinkcurve.analysis.levels import Levels
 
 JSON_SCHEMA = 1
 NARROWEST = 76
@@ -27,15 +28,22 @@ REMARKS = {
 
 @click.command(name="show", epilog="Example: thinkcurve show results/embedded")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option("--by", type=click.Choice(["level"]), help="Accuracy by level of difficulty instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def command(runs: tuple[str, ...], as_json: bool) -> None:
+def command(runs: tuple[str, ...], by: str | None, as_json: bool) -> None:
     """Print the curves of one or more runs."""
     from thinkcurve.run import load_run
 
     def warn(text: str) -> None:
         click.echo(text, err=True)
 
-    print_curves([curve for run in runs for curve in load_run(run, warn=warn).curves()], as_json=as_json)
+    loaded = [load_run(run, warn=warn) for run in runs]
+    if by:
+        from thinkcurve.analysis.levels import levels_of
+
+        print_levels([table for run in loaded for table in levels_of(run.attempts)], as_json=as_json)
+    else:
+        print_curves([curve for run in loaded for curve in run.curves()], as_json=as_json)
 
 
 def print_curves(curves: Sequence[Curve], *, as_json: bool) -> None:
@@ -50,29 +58,60 @@ def print_curves(curves: Sequence[Curve], *, as_json: bool) -> None:
     console = Console(highlight=False)
     console.width = max(console.width, NARROWEST)
     for curve in curves:
+        console.print(_title(curve, _n_problems(curve)), soft_wrap=True)
         console.print(_table(curve))
         for line in _remarks(curve):
             console.print(line, style="yellow")
         console.print()
 
 
-def _table(curve: Curve) -> Table:
+def print_levels(tables: Sequence[Levels], *, as_json: bool) -> None:
+    """Print accuracy by level, levels down and budgets across."""
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode({"schema": JSON_SCHEMA, "by": "level", "tables": tables}))
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for table in tables:
+        console.print(_title(table, "accuracy by level, %"), soft_wrap=True)
+        console.print(_levels_table(table))
+        console.print()
+
+
+def _levels_table(levels: Levels) -> Table:
+    table = _new_table()
+    for name in ("level", "problems", *map(format_budget, levels.budgets)):
+        table.add_column(name, justify="right", no_wrap=True)
+    for level in levels.levels:
+        shares = ("–" if share is None else f"{100 * share:.0f}" for share in level.accuracies)
+        table.add_row(str(level.level), str(level.n_problems), *shares)
+    return table
+
+
+def _new_table() -> Table:
     from rich import box
-    from rich.markup import escape
     from rich.table import Table
 
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+
+
+def _title(of: Curve | Levels, what: str) -> str:
+    from rich.markup import escape
+
+    return f"[bold]{escape(of.task)}[/] · {escape(short_model(of.model))} · {escape(of.control)} · {what}"
+
+
+def _n_problems(curve: Curve) -> str:
     n_problems = max(point.n_problems for point in curve.points)
     n_samples = max(point.n_samples for point in curve.points)
-    samples = "" if n_samples <= 1 else f" x {n_samples} samples"
-    table = Table(
-        title=f"[bold]{escape(curve.task)}[/] · {escape(short_model(curve.model))} · {escape(curve.control)}"
-        f" · {n_problems} problems{samples}",
-        title_justify="left",
-        title_style="",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1),
-    )
+    return f"{n_problems} problems" + ("" if n_samples <= 1 else f" x {n_samples} samples")
+
+
+def _table(curve: Curve) -> Table:
+    table = _new_table()
     for name in ("budget", "thinking", "total", "accuracy", "95 % interval"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)

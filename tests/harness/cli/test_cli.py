@@ -41,6 +41,20 @@ def test_show_fits_80_columns(run: Path) -> None:
     assert "arithmetic" in done.stdout
 
 
+def test_show_by_level_fits_80_columns(run: Path) -> None:
+    done = call("show", run, "--by", "level")
+    assert "accuracy by level" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert json.loads(call("show", run, "--by", "level", "--json").stdout)["tables"][0]["levels"][0]["level"] == 1
+
+
+def test_a_terminal_without_unicode_shows_something(run: Path) -> None:
+    command = [sys.executable, "-m", "thinkcurve.cli.main", "show", str(run)]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert (done.returncode, b"arithmetic" in done.stdout) == (0, True)
+
+
 def test_show_json_has_the_documented_keys(run: Path) -> None:
     shown = json.loads(call("show", run, "--json").stdout)
     assert shown["schema"] == 1
