@@ -1,0 +1,1 @@
+"""How the embedded model was made: data, model, training, export. Not part of the installed package."""

@@ -26,13 +26,13 @@ def f(x):
  x-=d
  return t[x]+t[x+1]*d+t[x+2]*d*(d-1)
 ```"""
-CHAIN_ROLES = ("comma", "key", "op", "digit", "equals", "value")
+CHAIN_ROLES = ("key", "op", "digit", "equals", "value", "semicolon")
 PIECE_ROLES = (
     *("key", "equals", "copied", "semicolon"),
     *("key", "equals", "copied", "comma", "difference", "semicolon"),
-    *("key", "colon", "copied", "semicolon"),
-    *("key", "colon", "first", "semicolon"),
-    *("key", "colon", "half", "end"),
+    *("key", "equals", "copied", "comma", "first", "comma", "half", "semicolon"),
+    *("key", "colon", "again", "semicolon"),
+    *("key", "colon", "again", "end"),
 )
 """What each token of a step of thought is for, so that copying can be measured apart from computing."""
 
@@ -70,20 +70,20 @@ class Batch:
 
 
 def think_chain(chain: arithmetic.Chain) -> str:
-    """The thinking for a chain: ``6, a +4=10, b *3=30``."""
+    """The thinking for a chain: ``6; a +4=10; b *3=30;``."""
     steps = zip(arithmetic.LETTERS, chain.steps, strict=False)
-    return str(chain.start) + "".join(f", {key} {step.op}{step.digit}={step.value}" for key, step in steps)
+    return f"{chain.start};" + "".join(f" {key} {step.op}{step.digit}={step.value};" for key, step in steps)
 
 
 def think_pieces(pieces: list[induce.Rule]) -> str:
-    """The thinking for a function, for each ten ``102=17;101=9,8;100:5;101:4;102:2.``
+    """The thinking for a function, for each ten ``102=17;101=9,8;100=5,4,2;101:4;102:2.``
 
-    Values are looked up and subtracted, then the three numbers of the rule are set down by key, as in the answer.
+    Values are looked up and subtracted, then the two numbers found are set down by key, as in the answer.
     """
     text = ""
     for ten, rule in enumerate(pieces):
         x, (y0, y1, y2) = induce.FIRST + 10 * ten, (rule(digit) for digit in induce.SHOWN)
-        text += f"{x + 2}={y2};{x + 1}={y1},{y2 - y1};{x}:{y0};{x + 1}:{y1 - y0};{x + 2}:{rule.a}."
+        text += f"{x + 2}={y2};{x + 1}={y1},{y2 - y1};{x}={y0},{rule.m},{rule.a};{x + 1}:{rule.m};{x + 2}:{rule.a}."
     return text
 
 
@@ -100,7 +100,7 @@ def answer_code(pieces: list[induce.Rule]) -> str:
 def chain_lesson(rng: random.Random, level: int) -> Lesson:
     """A worked chain from the training side."""
     chain = arithmetic.draw_from(rng, rng.randint(*arithmetic.STEPS[level]), held_out=False)
-    roles = ("start", *CHAIN_ROLES * len(chain.steps))
+    roles = ("start", "semicolon", *CHAIN_ROLES * len(chain.steps))
     return _lesson(chain.question, think_chain(chain), f"\\boxed{{{chain.result}}}", roles)
 
 

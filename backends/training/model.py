@@ -176,7 +176,7 @@ CODE = slice(1, 1 + CODE_WIDTH)
 """Where the code of a key (a letter, or a shown x) lives in the residual stream; 0 for all other tokens."""
 TOKEN = slice(CODE.stop, CODE.stop + 31)
 """Where a token's own identity lives. Dimension 0 is the same for all tokens."""
-OFFSETS = (1, 2, 5, 4)
+OFFSETS = (1, 2, 5, 7)
 """How far back the heads of layer 0 look."""
 BASE = 0.1
 """Typical size of an embedding entry at the start."""
@@ -222,12 +222,13 @@ def seed_circuits(model: Llama, generator: torch.Generator, keys: Mapping[int, i
         first.v_proj.weight[rows, TOKEN] = 0.7 * mixing.T
         first.o_proj.weight[seen[head], rows] += BASE * torch.eye(CODE_WIDTH)
     identity = _orthonormal(shape.head_width, TOKEN.stop - TOKEN.start, generator)
-    for head, (query, key) in enumerate([(CODE, seen[0]), (seen[0], seen[1])]):
+    matches = ((CODE, seen[0], 4.0), (seen[0], seen[1], 4.0), (seen[2], seen[3], 1.0))
+    for head, (query, key, gain) in enumerate(matches):
         _match(second, head, shape.head_width, query, key)
         rows = slice(head * shape.head_width, (head + 1) * shape.head_width)
         second.v_proj.weight[rows] = 0
         second.v_proj.weight[rows, TOKEN] = identity
-        second.o_proj.weight[TOKEN, rows] += 4 * BASE * identity.T
+        second.o_proj.weight[TOKEN, rows] += gain * BASE * identity.T
 
 
 def _even_out(embedding: Tensor) -> None:

@@ -30,13 +30,17 @@ SHORT, EVEN = (4.0, 3.0, 2.0, 0.5, 0.25), (1.0, 1.0, 1.0, 1.0, 1.0)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that decides the weights; the seed included, the speed excluded."""
+    """Everything that decides the weights; the seed included, the speed excluded.
 
-    tokens: int = 14_000_000
+    ``circuits`` and ``waves`` choose the structured start values (model.py); ``muon`` says which matrices Muon
+    moves: ``rest`` (all but the seeded attention of layers 0 and 1), ``mlp``, or ``none``. AdamW moves the others.
+    """
+
+    tokens: int = 9_500_000
     seed: int = 0
     batch_tokens: int = 2048
     matrix_rate: float = 0.01
-    other_rate: float = 0.002
+    other_rate: float = 0.001
     warm_up: float = 0.01
     short_share: float = 0.12
     decay_share: float = 0.6

@@ -12,7 +12,7 @@ One problem (level 1) and a right answer:
      return t[x]+t[x+1]*d+t[x+2]*d*(d-1)
 
 The answer is judged by calling it on every last digit from 3 to 9, none of which is shown, and on the shown
-ones. Levels differ in the number of tens alone: 1, 2, 3, 5 and 8, each with a rule ``c + m*d + a*d*(d-1)`` of
+ones. Levels differ in the number of tens alone: 1, 2, 3, 4 and 8, each with a rule ``c + m*d + a*d*(d-1)`` of
 its own (that is, ``a*d*d + b*d + c`` with ``b = m - a``; 1 <= a <= 9, 0 <= b <= 9, 0 <= c <= 45).
 
 Problems are generated, with no data files. The sha256 of a single rule decides its side for ever: a fifth of
@@ -37,7 +37,7 @@ FIRST = 100
 """The first x of the first ten."""
 SHOWN = (0, 1, 2)
 """Last digits whose values are given in the question."""
-TENS: dict[int, int] = {1: 1, 2: 2, 3: 3, 4: 5, 5: 8}
+TENS: dict[int, int] = {1: 1, 2: 2, 3: 3, 4: 4, 5: 8}
 """Level -> number of tens, each with its own rule."""
 HELD_OUT = 0.2
 """Share of all rules that training never uses."""

@@ -51,11 +51,14 @@ NEEDS_PARSER = [
 ]
 
 
+RUNGS = {"form", "exact", "residues", "numeric", "points", "structure", "set", "relation", "identical"}
+
+
 async def test_mathematics_that_needs_a_parser(judge: Judge) -> None:
     for gold, answer, verdict in NEEDS_PARSER:
         judgement = await judge.judge(MathAnswer(gold), answer)
         assert judgement.verdict.value == verdict, (gold, answer, judgement)
-        assert judgement.rung.startswith("worker/"), (gold, answer, judgement)
+        assert judgement.rung.split("/")[0] in RUNGS, (gold, answer, judgement)
 
 
 @pytest.mark.parametrize(
