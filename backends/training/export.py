@@ -95,7 +95,8 @@ def generation_config() -> dict[str, object]:
 def write_gguf(model: Llama, path: Path) -> None:
     """One float32 GGUF file for llama.cpp, with vocabulary, merges and chat template."""
     shape = model.shape
-    writer = gguf.GGUFWriter(path, "llama")
+    draft = path.with_suffix(".draft")  # moved into place whole: readers may have the old file mapped
+    writer = gguf.GGUFWriter(draft, "llama")
     writer.add_name(NAME)
     writer.add_context_length(shape.context)
     writer.add_embedding_length(shape.width)
@@ -115,6 +116,7 @@ def write_gguf(model: Llama, path: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+    draft.replace(path)
 
 
 def _add_vocabulary(writer: gguf.GGUFWriter) -> None:

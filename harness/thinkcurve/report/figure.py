@@ -160,6 +160,10 @@ def _in_words(curve: Curve) -> str:
     return f"{plain(curve.model)} on {plain(curve.task)} ({plain(curve.control)})"
 
 
+_LEADER_CLEARANCE = 0.05
+"""Accuracy that a leader keeps from the end of another curve; any nearer, and colour alone joins name and line."""
+
+
 def _top(curves: Sequence[Curve]) -> float:
     """The top of the y axis: 1, or for low curves the next tenth (twentieth below 0.1) over all intervals."""
     highest = max(max(_share(p.ci_high), _share(p.accuracy)) for c in curves for p in c.points)
@@ -223,15 +227,24 @@ def _label_data(drawn: Sequence[Curve], naming: Naming, axis: str, frame: tuple[
     for i, (end, label) in enumerate(zip(ends, labels, strict=True)):
         curve = f"c{i}"
         at = [(1 - label.line_px(n) / height) * top for n in range(len(label.lines))]
-        data["leaders"] += [
-            {"curve": curve, "step": 0, "x": _x(end, axis), "at": end.accuracy},
-            {"curve": curve, "step": 1, "x": right, "at": at[0]},
-        ]
+        if not _is_hemmed_in(end, ends, axis):
+            data["leaders"] += [
+                {"curve": curve, "step": 0, "x": _x(end, axis), "at": end.accuracy},
+                {"curve": curve, "step": 1, "x": right, "at": at[0]},
+            ]
         data["spots"].append({"curve": curve, "at": at[0]})
         data["labels"] += [
             {"text": text, "is_name": n < label.n_stressed, "at": at[n]} for n, text in enumerate(label.lines)
         ]
     return data
+
+
+def _is_hemmed_in(end: Point, ends: Sequence[Point], axis: str) -> bool:
+    """Whether another curve ends to the right at about the same height: a leader would run through it."""
+    return any(
+        _x(other, axis) > _x(end, axis) and abs(_share(other.accuracy) - _share(end.accuracy)) < _LEADER_CLEARANCE
+        for other in ends
+    )
 
 
 def _heading(drawn: Sequence[Curve], naming: Naming, axis: str, title: str | None) -> Spec:
