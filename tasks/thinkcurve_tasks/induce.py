@@ -17,7 +17,7 @@ its own (that is, ``a*d*d + b*d + c`` with ``b = m - a``; 1 <= a <= 9, 0 <= b <=
 
 Problems are generated, with no data files. The sha256 of a single rule decides its side for ever: a fifth of
 the 4,140 rules is held out for this task and every ten of every problem uses a held-out rule, so no rule
-asked for here can have been trained on. Size of the space: some 830 problems at level 1, the square of that
+asked for here can have been trained on. Size of the space: 805 problems at level 1, the square of that
 at level 2, and so on.
 Licence: the problems are part of thinkcurve, under its licence.
 """

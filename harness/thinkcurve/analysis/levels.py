@@ -38,7 +38,11 @@ def levels_of(attempts: pd.DataFrame) -> list[Levels]:
         values = {None if b != b or b is None else int(b) for b in rows["budget"].unique()}
         budgets = tuple(sorted(values, key=budget_key))
         levels = tuple(
-            Level(int(str(level).partition(".")[0]), int(part["problem"].nunique()), tuple(_accuracy(part, b) for b in budgets))
+            Level(
+                int(str(level).partition(".")[0]),
+                int(part["problem"].nunique()),
+                tuple(_accuracy(part, b) for b in budgets),
+            )
             for level, part in rows.groupby("level")
         )
         tables.append(Levels(str(model), str(task), str(control), budgets, levels))
