@@ -1,5 +1,6 @@
 """The committed reference run: the same study gives the same tokens here, and the same curve anywhere."""
 
+import asyncio
 from itertools import pairwise
 from pathlib import Path
 
@@ -62,7 +63,9 @@ def test_the_whole_reference_run_is_reproduced(reference: Run, tmp_path: Path) -
 def test_the_reference_is_the_shipped_model(reference: Run) -> None:
     from thinkcurve.plugins import open_backend
 
-    assert open_backend("embedded").model.fingerprint == reference.manifest.models[0].info["fingerprint"]
+    backend = open_backend("embedded")
+    asyncio.run(backend.aclose())
+    assert backend.model.fingerprint == reference.manifest.models[0].info["fingerprint"]
 
 
 def test_the_curve_is_what_the_model_was_made_for(reference: Run) -> None:

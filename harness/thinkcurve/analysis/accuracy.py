@@ -50,4 +50,5 @@ def wilson(p: float, n: float, *, level: float = 0.95) -> tuple[float, float]:
     z = NormalDist().inv_cdf((1 + level) / 2)
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z * ((p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5) / (1 + z * z / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # where all or none are right one end is p itself; rounding must not put it on the wrong side
+    return min(max(0.0, centre - half), p), max(min(1.0, centre + half), p)
