@@ -11,6 +11,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from thinkcurve.verify.maths.units import UNITS
+from thinkcurve.verify.maths.vocabulary import FUNCTIONS
+
 MAX_CHARS = 1 << 20  # an answer beyond this is not read: 1 MiB is 40 times the longest honest one seen
 
 
@@ -28,79 +31,141 @@ class Missing(NamedTuple):
     reason: str
 
 
-_BOX_TOKEN = re.compile(r"\\(?:boxed|fbox)\s*(\{)|\\(?:boxed|fbox)\s+([^\s{}$\\.,]+)|\\.|[{}]", re.DOTALL)
-# "The final answer is ...", "Final Answer: ...", "**Answer:** ...", GSM8K's "#### ..."
+_BOX = r"\\(?:begin)?(?:boxed|fbox)"
+_BOX_TOKEN = re.compile(rf"{_BOX}\s*(\{{)|{_BOX}\s+([^\s{{}}$\\.,]+)|\\.|[{{}}]", re.DOTALL)
+# "The final answer is ...", "Final Answer: ...", "**Answer:** ...", GSM8K's "#### ...", and the same in other tongues
 _PHRASE = re.compile(
-    r"(?:\b(?:final\s+answer|answer)\b[ \t]{0,4}(?:\*\*)?[ \t]{0,4}(?:is\b[ \t]{0,4}:?|:|=)|####)"
+    r"(?:\b(?:final\s+answer|answer|r[ée]ponse|respuesta|risposta|resposta|Antwort|ответ)\b"
+    r"[ \t]{0,4}(?:\*\*)?[ \t]{0,4}"
+    r"(?:(?:is|est|es|è|é|ist)\b[ \t]{0,4}:?|:|=|：)|答案(?:是|为|為)?[:：]?|####)"
     r"[ \t]{0,4}(?:\*\*)?\s{0,3}",
     re.IGNORECASE,
 )
 _MATH_SPAN = re.compile(
-    r"\$\$([^$]++)\$\$|\$([^$\n]++)\$|\\\(((?:[^\\\n]|\\[^()\n])++)\\\)|\\\[((?:[^\\]|\\[^\[\]])++)\\\]"
+    r"\$\$([^$]++)\$\$|(?<!\\)\$((?:[^$\\\n]|\\.)++)\$|\\\(((?:[^\\\n]|\\[^()\n])++)\\\)|\\\[((?:[^\\]|\\[^\[\]])++)\\\]"
 )
 _NUMBER = re.compile(
-    r"(?<![\w.])[-+\u2212]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
+    r"(?<![A-Za-z0-9_.])[-+\u2212]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
     r"(?:\s?/\s?[0-9]+)?(?:\s?(?:\\?%|percent(?:age)?\b|pct\b))?"
 )
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|\*\*")
-_WORD = re.compile(r"(?<!\\)[A-Za-z]{2,}")
-_MATH_WORDS = frozenset(
-    [
-        "sqrt",
-        "pi",
-        "sin",
-        "cos",
-        "tan",
-        "log",
-        "ln",
-        "exp",
-        "inf",
-        "infty",
-        "oo",
-        "abs",
-        "cot",
-        "sec",
-        "csc",
-        "arcsin",
-        "arccos",
-        "arctan",
-    ]
-)
+_WORD = re.compile(r"(?<!\\)[A-Za-z]{2,}|[\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0400-\u1fff\u3040-\ud7ff]")
+_PLURALS = frozenset(f"{unit}s" for unit in UNITS) | {"million", "billion", "trillion"}
+_SENTENCE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{3,}\s+[A-Za-z]{3,}")  # what dollar signs of two prices enclose
+_MATH_WORDS = FUNCTIONS | UNITS | {"pi", "inf", "infty", "oo", "theta", "and", "or", "hundred", "thousand"} | _PLURALS
 _TEXT_COMMAND = re.compile(r"\\(?:text|mathrm|textbf|mathbf|mbox|operatorname|begin|end)\s*\{[^{}]*\}|\\[A-Za-z]+")
 SHORT = 64  # characters of a bare answer in words ("east")
 
 
 def math_answer(answer: str) -> Extracted | Missing:
     """The last closed box; else what a phrase announces; else the whole of a bare expression; else the last one."""
+    window = _window(answer)
+    if isinstance(window, Missing):
+        return window
+    text = answer[window[0] : window[1]]
+    boxed = _boxed(text) if "boxed" in text or "\\fbox" in text else None
+    found = (isinstance(boxed, Extracted) and _said_later(text, boxed)) or boxed or _announced(text) or _bare(text)
+    if isinstance(found, Extracted):
+        return _shifted(found, window[0]) if found.text else Missing("empty")
+    return found or Missing("nothing")
+
+
+_SPECIAL = re.compile(r"<\|[a-z_]{2,20}\|>|</s>")
+
+
+def _window(answer: str) -> tuple[int, int] | Missing:
+    """What of the answer is read: behind any thinking that is left in it, and up to a special token at its end."""
     if not answer.strip():
         return Missing("empty")
     if len(answer) > MAX_CHARS:
         return Missing("too_long")
-    boxed = _boxed(answer) if "\\boxed" in answer or "\\fbox" in answer else None
-    found = boxed or _announced(answer) or _bare(answer)
-    if isinstance(found, Extracted) and not found.text:
-        return Missing("empty")
-    return found or Missing("nothing")
+    start = answer.rfind("</think>") + len("</think>") if "</think>" in answer else 0
+    if "<think>" in answer[start:]:
+        return Missing("unclosed")
+    special = _SPECIAL.search(answer, start)
+    end = special.start() if special else len(answer)
+    return (start, end) if answer[start:end].strip() else Missing("empty")
+
+
+def _shifted(found: Extracted, offset: int) -> Extracted:
+    return found._replace(span=(found.span[0] + offset, found.span[1] + offset)) if offset else found
+
+
+class _Box(NamedTuple):
+    start: int  # of the command
+    inner: int  # of what it holds
+    end: int  # of what it holds
 
 
 def _boxed(answer: str) -> Extracted | Missing | None:
-    """One pass over the braces with a stack, so that ten thousand of them cost no more than ten thousand steps."""
-    stack: list[int] = []  # where the content of each open brace starts; -1 for one that is not a box
-    best: Extracted | None = None
+    """The last box; with the boxes right before it where the words between them only join them (``or``, ``and``)."""
+    boxes, is_open = _boxes(answer)
+    if not boxes:
+        return Missing("unclosed") if is_open else None
+    last = first = boxes[-1]
+    for box in reversed(boxes[:-1]):
+        if (
+            not _is_joined(answer[box.end : first.start])
+            or answer[box.inner : box.end] == answer[last.inner : last.end]
+        ):
+            break
+        first = box
+    if first is last:
+        return _trimmed(answer, last.inner, last.end, "boxed")
+    end = last.end + (answer[last.end : last.end + 1] == "}")
+    return Extracted(answer[first.start : end], "boxes", (first.start, end))
+
+
+def _boxes(answer: str) -> tuple[list[_Box], bool]:
+    """One pass over the braces with a stack, so that ten thousand of them cost no more than ten thousand steps.
+
+    Of boxes within boxes the innermost; and whether one was left open.
+    """
+    stack: list[tuple[int, int]] = []  # the start of each open box and of its content; -1 for a brace that is no box
+    found: list[_Box] = []
     for token in _BOX_TOKEN.finditer(answer):
         if token[1]:
-            stack.append(token.end())
+            stack.append((token.start(), token.end()))
         elif token[2]:
-            best = Extracted(token[2], "boxed", token.span(2))
+            found.append(_Box(token.start(), *token.span(2)))
         elif token[0] == "{":
-            stack.append(-1)
+            stack.append((-1, -1))
         elif token[0] == "}" and stack:
-            start = stack.pop()
-            if start >= 0 and (best is None or start > best.span[0]):
-                best = _trimmed(answer, start, token.start(), "boxed")
-    if best is None and any(start >= 0 for start in stack):
-        return Missing("unclosed")
-    return best
+            start, inner = stack.pop()
+            if start >= 0 and not (found and found[-1].start > start):
+                found.append(_Box(start, inner, token.start()))
+    return found, any(start >= 0 for start, _ in stack)
+
+
+_DECORATION = re.compile(r"\\q?quad(?![a-z])|\\[()\[\],;: ]|[$}]|\\(?:text|mbox|textrm)\{([^{}]*)\}")
+_JOINED = re.compile(
+    r"[ \t]*(?:,?[ \t]*|(?:(?!not?\b|but\b|then\b|wrong\b)[\w()]+[ \t]+){0,4},?[ \t]*(?:and|or|&)[ \t]*)"
+)
+
+
+def _is_joined(between: str) -> bool:
+    """Whether the text between two boxes makes one answer of them: nothing, a comma, "papers and"."""
+    return len(between) <= 80 and _JOINED.fullmatch(_DECORATION.sub(r" \1 ", between).strip()) is not None
+
+
+def box_contents(text: str) -> list[str]:
+    """What the closed boxes in ``text`` hold, in order."""
+    return [text[box.inner : box.end] for box in _boxes(text)[0]]
+
+
+def _said_later(answer: str, boxed: Extracted) -> Extracted | None:
+    """An answer announced after the last box counts, where it is no sentence about something else."""
+    phrase = _last(_PHRASE.finditer(answer, boxed.span[1]))
+    if phrase is None:
+        return None
+    found = _announced(answer)
+    is_value = (
+        found is not None
+        and found.span[0] <= phrase.end() + 3
+        and not _has_words(found.text)
+        and any(mark.isalnum() for mark in found.text)
+    )
+    return found if is_value else None
 
 
 def _announced(answer: str) -> Extracted | None:
@@ -128,7 +193,8 @@ def _last_expression(text: str, offset: int, rule: str) -> Extracted | None:
     """The last math span or number; the text itself where it holds no words at all."""
     if not _has_words(text) and "\n" not in text:
         return Extracted(text, rule, (offset, offset + len(text)))
-    span, number = _last(_MATH_SPAN.finditer(text)), _last(_NUMBER.finditer(text))
+    spans = (match for match in _MATH_SPAN.finditer(text) if not _SENTENCE.search(match[0]))
+    span, number = _last(spans), _last(_NUMBER.finditer(text))
     if span and (number is None or span.end() >= number.end()):
         found = _inside(span, text, rule)
     elif number:
@@ -160,23 +226,31 @@ def _trimmed(text: str, start: int, end: int, rule: str) -> Extracted:
     while start < end and (text[start].isspace() or text[start] == "*"):
         start += 1
     while start < end and (text[end - 1].isspace() or text[end - 1] in "*.,;:"):
-        end -= 1
+        end -= 2 if end - start > 1 and text[end - 2] == "\\" else 1
     return Extracted(text[start:end], rule, (start, end))
 
 
+_LATER_LETTER = re.compile(r"\banswer\b\W{0,6}(?:is\b)?\W{0,4}\(?([A-J])\b(?!['’])", re.IGNORECASE)
 _LETTER = re.compile(r"\W*\(?([A-Za-z])\)?(?:[).:]\s.*|\W*)", re.DOTALL)
 _MARKED_LETTER = re.compile(r"\(([A-Z])\)|\*\*([A-Z])\b|\b(?:option|choice)\s+\(?([A-Z])\b")
 
 
 def choice_answer(answer: str) -> Extracted | Missing:
     """The letter or the words chosen: boxed, announced, alone, or the last ``(B)``; the letter is upper case."""
-    if not answer.strip():
-        return Missing("empty")
-    if len(answer) > MAX_CHARS:
-        return Missing("too_long")
-    boxed = _boxed(answer) if "\\boxed" in answer or "\\fbox" in answer else None
+    window = _window(answer)
+    if isinstance(window, Missing):
+        return window
+    text = answer[window[0] : window[1]]
+    found = _choice(text)
+    return _shifted(found, window[0]) if isinstance(found, Extracted) else found
+
+
+def _choice(answer: str) -> Extracted | Missing:
+    boxed = _boxed(answer) if "boxed" in answer or "\\fbox" in answer else None
     if isinstance(boxed, Missing):
         return boxed
+    if boxed and (later := _LATER_LETTER.search(answer, boxed.span[1])):
+        return Extracted(later[1], "announced", later.span(1))
     found = boxed or _announced_words(answer) or _trimmed(answer, 0, len(answer), "whole")
     letter = _LETTER.fullmatch(_TEXT_WRAP.sub(r"\1", found.text))
     if letter:
@@ -188,6 +262,24 @@ def choice_answer(answer: str) -> Extracted | Missing:
 
 
 _TEXT_WRAP = re.compile(r"\\(?:text|mathrm|textbf|mathbf|mbox)\s*\{([^{}]*)\}")
+
+
+_LEADING = re.compile(r"\(?([A-J])(?:\)|[.:](?=\s)|(?=\s|[^\W\d_A-Za-z]|\Z))")
+_LETTERS = re.compile(r"\(([A-J])\)|(?<![\w'’])([A-HJ])(?![\w'’])")
+
+
+def letter_answer(answer: str) -> Extracted | None:
+    """The option's letter that an answer comes to, where the gold is a letter: ``choice_answer``, else the last one."""
+    found = choice_answer(answer)
+    if isinstance(found, Missing):
+        return None
+    if len(found.text) == 1:
+        return found
+    if found.rule in ("boxed", "announced"):
+        leading = _LEADING.match(_TEXT_WRAP.sub(r"\1", found.text))
+        return found._replace(text=leading[1]) if leading else None
+    last = _last(_LETTERS.finditer(answer))
+    return Extracted(last[1] or last[2], "last", last.span(1) if last[1] else last.span(2)) if last else None
 
 
 def _announced_words(answer: str) -> Extracted | None:

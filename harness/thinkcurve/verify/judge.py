@@ -84,10 +84,10 @@ class Judge:
         return Judgement(Verdict.UNVERIFIED, "no_verifier")
 
     async def _judge_math(self, gold: str, answer: str) -> Judgement:
-        found = extract.math_answer(answer)
-        if isinstance(found, extract.Missing):
-            return Judgement(Verdict.NO_ANSWER, found.reason)
-        compared = math.compare(gold, found.text)
+        reading = math.judge_text(gold, answer)
+        if isinstance(reading, extract.Missing):
+            return Judgement(Verdict.NO_ANSWER, reading.reason)
+        found, compared = reading
         equal, reason, cpu_s = compared.equal, compared.reason, 0.0
         if equal is None and not reason:
             told = await self._math_workers().compare(compared.gold, compared.answer, is_ordered=compared.is_ordered)

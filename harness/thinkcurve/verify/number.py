@@ -46,7 +46,12 @@ def number(text: str) -> Number | None:
 
 
 def _decimal(match: re.Match[str]) -> Number | None:
-    sign, whole, rest = match[1], match[2].replace(",", "").replace(" ", ""), match[3] or ""
+    sign, whole, rest = match[1], match[2].replace(" ", ""), match[3] or ""
+    if whole.startswith("0,"):  # no thousands begin with a nought: a decimal comma
+        if rest or whole.count(",") > 1:
+            return None
+        whole, _, rest = whole.partition(",")
+    whole = whole.replace(",", "")
     if not whole and not rest:
         return None
     exponent = int(match[4] or match[5] or match[6] or 0)
