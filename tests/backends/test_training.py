@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,13 @@ EMBEDDED = Path(__file__).parents[2] / "backends/thinkcurve_backends/embedded"
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> None:
+def one_thread() -> Iterator[None]:
+    """Training sets these for its whole process; other tests must not inherit them."""
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(False)
 
 
 def steps(trainer: Trainer, count: int) -> list[float]:

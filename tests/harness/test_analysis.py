@@ -39,9 +39,9 @@ def test_all_right_still_has_a_width() -> None:
     assert 0.85 < found.ci_low < 0.95
 
 
-@given(n=st.integers(1, 2000), share=st.floats(0, 1))
-def test_the_interval_holds_the_mean_and_stays_within_0_and_1(n: int, share: float) -> None:
-    p = round(share * n) / n
+@given(n=st.integers(1, 2000), percent=st.integers(0, 100))
+def test_the_interval_holds_the_mean_and_stays_within_0_and_1(n: int, percent: int) -> None:
+    p = round(percent * n / 100) / n
     low, high = wilson(p, n)
     assert 0 <= low <= p <= high <= 1
 
