@@ -197,7 +197,13 @@ def test_a_run_of_another_study_is_refused(run: Path) -> None:
 def test_ctrl_c_leaves_a_run_that_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "run"
     command = [sys.executable, "-m", "thinkcurve.cli.main", "run", "-o", str(path), "--limit", "40", "-t", "arithmetic"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(  # a shell starts background jobs with SIGINT ignored, and children inherit that
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     journal = path / "journal.jsonl"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (journal.exists() and journal.read_bytes().count(b"\n") > 5):
