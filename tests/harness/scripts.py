@@ -4,9 +4,12 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from thinkcurve.errors import BackendError
 from thinkcurve.plan import Given
 from thinkcurve.problem import MathAnswer, Message, Problem
+from thinkcurve.run import Run, sweep_async
 from thinkcurve.store import Attempt
 from thinkcurve.study import Study
 from thinkcurve_backends.scripted import Asked, ScriptedBackend
@@ -82,4 +85,17 @@ def failing(times: int, **how: object) -> object:
     return answer
 
 
-__all__ = ["STUDY", "Asked", "Doubling", "Path", "adder", "failing", "given", "thinking_of", "what_was_said"]
+def changed(study: Study = STUDY, **fields: object) -> Study:
+    return msgspec.structs.replace(study, **fields)
+
+
+async def sweep(path: Path, study: Study = STUDY, objects: Given | None = None) -> Run:
+    return await sweep_async(study, path, objects or given())
+
+
+def said(run: Run) -> set[tuple[object, ...]]:
+    return {what_was_said(attempt) for attempt in run.records.attempts.values()}
+
+
+def requests(objects: Given) -> int:
+    return objects.backends["adder"].n_requests  # type: ignore[attr-defined]
