@@ -20,13 +20,17 @@ class Message(msgspec.Struct, frozen=True):
     content: str
 
 
-class MathAnswer(msgspec.Struct, frozen=True, tag="math"):
-    """A gold answer compared as mathematics: ``r"\\frac12"`` equals ``0.5``."""
+class MathAnswer(msgspec.Struct, frozen=True, tag="math", omit_defaults=True):
+    """A gold answer compared as mathematics: ``r"\\frac12"`` equals ``0.5``.
+
+    ``tolerance`` is the largest absolute difference between two numbers that counts as none.
+    """
 
     answer: str
+    tolerance: float | None = None
 
 
-class Choice(msgspec.Struct, frozen=True, tag="choice"):
+class Choice(msgspec.Struct, frozen=True, tag="choice", omit_defaults=True):
     """A multiple-choice gold: the right letter, and the options it chooses from."""
 
     answer: str
@@ -40,12 +44,20 @@ class Case(msgspec.Struct, frozen=True):
     expected: str
 
 
-class FunctionTests(msgspec.Struct, frozen=True, tag="function_tests"):
-    """Code judged by calling ``entry_point``: either ``cases``, or a ``test`` that defines ``check(candidate)``."""
+class FunctionTests(msgspec.Struct, frozen=True, tag="function_tests", omit_defaults=True):
+    """Code judged by calling ``entry_point``: either ``cases``, or a ``test``.
+
+    ``test`` defines ``check(candidate)`` (HumanEval) or holds bare assertions (MBPP). ``prompt`` is code that the
+    answer goes on from: its imports and helper functions are there for the answer and for the test, and an answer
+    that does not define ``entry_point`` is read as the rest of it. ``tolerance`` is the largest absolute difference
+    between two numbers of a case that counts as none.
+    """
 
     entry_point: str
     cases: tuple[Case, ...] = ()
     test: str = ""
+    prompt: str = ""
+    tolerance: float | None = None
     cpu_s: float = 2.0
     memory_mb: int = 256
 
@@ -57,10 +69,11 @@ class StdioCase(msgspec.Struct, frozen=True):
     stdout: str
 
 
-class StdioTests(msgspec.Struct, frozen=True, tag="stdio_tests"):
-    """A whole program judged by what it prints."""
+class StdioTests(msgspec.Struct, frozen=True, tag="stdio_tests", omit_defaults=True):
+    """A whole program judged by what it prints; with a ``tolerance``, numbers may differ by as much."""
 
     cases: tuple[StdioCase, ...]
+    tolerance: float | None = None
     cpu_s: float = 2.0
     memory_mb: int = 256
 

@@ -24,11 +24,13 @@ _LIBRARIES = ("sympy", "math-verify", "latex2sympy2_extended")
 class Judge:
     """Judges answers; owns the workers and the sandbox, so close it with ``aclose``.
 
-    ``workers`` bounds the processes of each kind. Not tied to a run: the same answer gets the same judgement.
+    ``workers`` bounds the processes of each kind, ``sandbox`` is the least level that code may be run at. Not tied
+    to a run: the same answer gets the same judgement.
     """
 
-    def __init__(self, *, workers: int = 1) -> None:
+    def __init__(self, *, workers: int = 1, sandbox: str = "standard") -> None:
         self._workers = workers
+        self._level = sandbox
         self._cache: dict[tuple[Reference, str], Judgement] = {}
         self._maths: MathWorkers | None = None
         self._sandbox: Zygotes | None = None
