@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -21,13 +22,27 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class MathAnswer(msgspec.Struct, frozen=True, tag="math", omit_defaults=True):
-    """A gold answer compared as mathematics: ``r"\\frac12"`` equals ``0.5``.
+    """A gold answer compared as mathematics: ``r"\\frac12"`` equals ``0.5``. The other fields are the task's rules.
 
-    ``tolerance`` is the largest absolute difference between two numbers that counts as none.
+    ``tolerance`` is the largest absolute difference between two numbers, item by item in tuples, lists and matrices,
+    that counts as none. ``is_rounded`` says that the gold was rounded: what rounds to its written decimals is right
+    (``33.3`` is ``100/3``). ``percent``: a bare number beside ``50%`` may mean 0.5 or a 50 whose sign was left out
+    (``either``), or 0.5 only (``exact``). ``units``: an answer may leave the gold's unit out (``optional``) or not
+    (``required``). ``order``: a tuple is ordered and a set is not (``gold``), or nothing is (``any``), or everything
+    (``exact``). ``angles`` is what a bare number beside one in degrees means. ``form`` reads both sides as a time of
+    day (``3:30 pm`` is ``15:30``) or as a date (``5 June 2024`` is ``2024-06-05``) where it can. ``base`` is that of
+    numbers written without one.
     """
 
     answer: str
     tolerance: float | None = None
+    is_rounded: bool = False
+    percent: Literal["either", "exact"] = "either"
+    units: Literal["optional", "required"] = "optional"
+    order: Literal["gold", "any", "exact"] = "gold"
+    angles: Literal["either", "degrees", "radians"] = "either"
+    form: Literal["expression", "time", "date"] = "expression"
+    base: int | None = None
 
 
 class Choice(msgspec.Struct, frozen=True, tag="choice", omit_defaults=True):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from thinkcurve.verify.maths.units import UNITS
-from thinkcurve.verify.maths.vocabulary import FUNCTIONS
+from thinkcurve.verify.maths.vocabulary import ALIASES, DIFFERENTIALS, FUNCTIONS
 
 MAX_CHARS = 1 << 20  # an answer beyond this is not read: 1 MiB is 40 times the longest honest one seen
 
@@ -35,12 +35,33 @@ _BOX = r"\\(?:begin)?(?:boxed|fbox)"
 _BOX_TOKEN = re.compile(rf"{_BOX}\s*(\{{)|{_BOX}\s+([^\s{{}}$\\.,]+)|\\.|[{{}}]", re.DOTALL)
 # "The final answer is ...", "Final Answer: ...", "**Answer:** ...", GSM8K's "#### ...", and the same in other tongues
 _PHRASE = re.compile(
-    r"(?:\b(?:final\s+answer|answer|r[ée]ponse|respuesta|risposta|resposta|Antwort|ответ)\b"
+    r"(?:\b(?:answer|r[ée]ponse|respuesta|risposta|resposta|Antwort|ответ|odpowied[źz]|antwoord|svar(?:et)?"
+    r"|vastaus|cevap|đáp\s+án|răspuns(?:ul)?|odpověď|відповідь)\b(?:[ \t]+(?:finale?|final|endgültige?|конечный))?"
     r"[ \t]{0,4}(?:\*\*)?[ \t]{0,4}"
-    r"(?:(?:is|est|es|è|é|ist)\b[ \t]{0,4}:?|:|=|：)|答案(?:是|为|為)?[:：]?|####)"
+    r"(?:(?:is|est|es|è|é|ist|lautet|to|on|là|är|este|er|je)\b[ \t]{0,4}:?|:|=|：)"
+    r"|(?:答案|答え)(?:是|为|為|は)?[:：]?|답(?:은|:|：)|(?:الإجابة|الجواب)(?:[ \t]+النهائية)?(?:[ \t]+(?:هي|هو)|:)"
+    r"|उत्तर[ \t]*:|####)"
     r"[ \t]{0,4}(?:\*\*)?\s{0,3}",
     re.IGNORECASE,
 )
+_PHRASE_WORDS = (
+    *(
+        "answer",
+        "####",
+        "réponse",
+        "reponse",
+        "respuesta",
+        "risposta",
+        "resposta",
+        "antwort",
+        "ответ",
+        "odpowied",
+        "antwoord",
+        "svar",
+    ),
+    *("vastaus", "cevap", "đáp", "răspuns", "odpověď", "відповідь", "答", "답", "الإجابة", "الجواب", "उत्तर"),
+)
+_ASCII_WORDS = tuple(word for word in _PHRASE_WORDS if word.isascii())
 _MATH_SPAN = re.compile(
     r"\$\$([^$]++)\$\$|(?<!\\)\$((?:[^$\\\n]|\\.)++)\$|\\\(((?:[^\\\n]|\\[^()\n])++)\\\)|\\\[((?:[^\\]|\\[^\[\]])++)\\\]"
 )
@@ -48,12 +69,30 @@ _NUMBER = re.compile(
     r"(?<![A-Za-z0-9_.])[-+\u2212]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
     r"(?:\s?/\s?[0-9]+)?(?:\s?(?:\\?%|percent(?:age)?\b|pct\b))?"
 )
-_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|\*\*")
+_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|。|\n|\*\*")
+# where the value that a sentence begins with ends: "43, not 42", "3/8 (or 37.5%)", "5 because", "43，不是"
+_ASIDE = re.compile(
+    r"(?:,\s+|;\s*|\s?[(（—–]\s?|，)(?=[^\W\d_]{2}|[\u3040-\u9fff])|\s(?:because|since|as|for|where|when|if|not)\b"
+)
 _WORD = re.compile(r"(?<!\\)[A-Za-z]{2,}|[\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0400-\u1fff\u3040-\ud7ff]")
 _PLURALS = frozenset(f"{unit}s" for unit in UNITS) | {"million", "billion", "trillion"}
+_LETTERS_IN_PRODUCT = re.compile(  # the "to" of a ratio, "xy" beside a sign or a digit, "xyz"
+    r"(?<=[0-9] )to(?= [0-9])|(?<=[0-9^*/+=_])[A-Za-z]{2,3}(?![A-Za-z])"
+    r"|(?<![A-Za-z\\])(?:[A-Za-z]{2,3}(?=[\^*/+=_])|[xyz]{2,3}|a?bc|ab)(?![A-Za-z])"
+)
 _SENTENCE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{3,}\s+[A-Za-z]{3,}")  # what dollar signs of two prices enclose
-_MATH_WORDS = FUNCTIONS | UNITS | {"pi", "inf", "infty", "oo", "theta", "and", "or", "hundred", "thousand"} | _PLURALS
-_TEXT_COMMAND = re.compile(r"\\(?:text|mathrm|textbf|mathbf|mbox|operatorname|begin|end)\s*\{[^{}]*\}|\\[A-Za-z]+")
+_MATH_WORDS = (
+    FUNCTIONS
+    | {alias.lower() for alias in ALIASES}
+    | UNITS
+    | DIFFERENTIALS
+    | {"pi", "inf", "infty", "oo", "theta", "and", "or", "hundred", "thousand", "degree", "degrees", "percent"}
+    | _PLURALS
+)
+_TEXT_COMMAND = re.compile(
+    r"\\begin\s*\{array\}\s*\{[^{}]*\}|\\(?:text|mathrm|textbf|mathbf|mbox|operatorname|begin|end)\s*\{[^{}]*\}|\\[A-Za-z]+"
+)
+_SAYS_SOMETHING = re.compile(r"[^\W_]|[∞∅½¼¾⅓⅔]|\{\s*\\?\}")
 SHORT = 64  # characters of a bare answer in words ("east")
 
 
@@ -66,8 +105,21 @@ def math_answer(answer: str) -> Extracted | Missing:
     boxed = _boxed(text) if "boxed" in text or "\\fbox" in text else None
     found = (isinstance(boxed, Extracted) and _said_later(text, boxed)) or boxed or _announced(text) or _bare(text)
     if isinstance(found, Extracted):
-        return _shifted(found, window[0]) if found.text else Missing("empty")
+        if not found.text:
+            return Missing("empty")
+        return _shifted(found, window[0]) if _SAYS_SOMETHING.search(found.text) else Missing("nothing")
     return found or Missing("nothing")
+
+
+def worded_answer(answer: str) -> Extracted | Missing:
+    """Like ``math_answer``, for a time or a date: what is announced, and a short answer, are read with their words."""
+    found = math_answer(answer)
+    if isinstance(found, Missing) or found.rule not in ("announced", "last"):
+        return found
+    if found.rule == "announced":
+        return _announced_words(answer) or found
+    whole = _trimmed(answer, 0, len(answer), "whole")
+    return whole if len(whole.text) <= SHORT and "\n" not in whole.text else found
 
 
 _SPECIAL = re.compile(r"<\|[a-z_]{2,20}\|>|</s>")
@@ -137,7 +189,10 @@ def _boxes(answer: str) -> tuple[list[_Box], bool]:
     return found, any(start >= 0 for start, _ in stack)
 
 
-_DECORATION = re.compile(r"\\q?quad(?![a-z])|\\[()\[\],;: ]|[$}]|\\(?:text|mbox|textrm)\{([^{}]*)\}")
+_DECORATION = re.compile(
+    r"(?<![A-Za-z\\])[a-zA-Z](?:_\{?\w\}?)?\s*="
+    r"|\\q?quad(?![a-z])|\\[()\[\],;: ]|[$}]|\\(?:text|mbox|textrm)\{([^{}]*)\}"
+)
 _JOINED = re.compile(
     r"[ \t]*(?:,?[ \t]*|(?:(?!not?\b|but\b|then\b|wrong\b)[\w()]+[ \t]+){0,4},?[ \t]*(?:and|or|&)[ \t]*)"
 )
@@ -155,7 +210,7 @@ def box_contents(text: str) -> list[str]:
 
 def _said_later(answer: str, boxed: Extracted) -> Extracted | None:
     """An answer announced after the last box counts, where it is no sentence about something else."""
-    phrase = _last(_PHRASE.finditer(answer, boxed.span[1]))
+    phrase = _last_phrase(answer, boxed.span[1])
     if phrase is None:
         return None
     found = _announced(answer)
@@ -170,14 +225,36 @@ def _said_later(answer: str, boxed: Extracted) -> Extracted | None:
 
 def _announced(answer: str) -> Extracted | None:
     """What follows the last "final answer is": a math span that starts there, else the rest of the sentence."""
-    last = _last(_PHRASE.finditer(answer))
+    last = _last_phrase(answer)
     if last is None or last.end() >= len(answer):
         return None
     if span := _MATH_SPAN.match(answer, last.end()):
         return _inside(span, answer, "announced")
     stop = _SENTENCE_END.search(answer, last.end())
     found = _trimmed(answer, last.end(), stop.start() if stop else len(answer), "announced")
-    return (_last_expression(found.text, found.span[0], "announced") or found) if found.text else None
+    if not found.text:
+        return None
+    aside = _ASIDE.search(found.text)
+    if aside and (head := found.text[: aside.start()]) and not _has_words(head) and any(c.isalnum() for c in head):
+        return _trimmed(answer, found.span[0], found.span[0] + aside.start(), "announced")
+    return _last_expression(found.text, found.span[0], "announced") or found
+
+
+def _last_phrase(answer: str, start: int = 0) -> re.Match[str] | None:
+    """The last phrase that announces; found by its word, from the end, as one pattern for all of them is slow."""
+    rest = answer[start:]
+    folded = rest.lower()
+    folded = folded if len(folded) == len(rest) else rest
+    last: re.Match[str] | None = None
+    for word in _ASCII_WORDS if rest.isascii() else _PHRASE_WORDS:
+        at = folded.rfind(word)
+        while at >= 0 and (last is None or at + start > last.start()):
+            found = _PHRASE.match(answer, at + start)
+            if found is not None:
+                last = found
+                break
+            at = folded.rfind(word, 0, at)
+    return last
 
 
 def _bare(answer: str) -> Extracted | None:
@@ -189,8 +266,16 @@ def _bare(answer: str) -> Extracted | None:
     return whole._replace(rule="text") if len(whole.text) <= SHORT and "\n" not in whole.text else None
 
 
+_APPROXIMATELY = re.compile(
+    r"(?<=[0-9$)}])(?:\s*[,(]\s*|\s+)(?:or |which is |that is |i\.e\. )?"
+    r"(?:approximately|approx\.?|about|roughly)\s+\$?[0-9][^\n]{0,40}\Z"
+)
+
+
 def _last_expression(text: str, offset: int, rule: str) -> Extracted | None:
     """The last math span or number; the text itself where it holds no words at all."""
+    if about := _APPROXIMATELY.search(text):  # "2/3, or approximately 0.667" says 2/3
+        text = text[: about.start()]
     if not _has_words(text) and "\n" not in text:
         return Extracted(text, rule, (offset, offset + len(text)))
     spans = (match for match in _MATH_SPAN.finditer(text) if not _SENTENCE.search(match[0]))
@@ -217,15 +302,20 @@ def _has_words(text: str) -> bool:
     """Whether natural language is in it: two letters in a row that are neither a command nor a function."""
     if not _WORD.search(text):
         return False
-    plain = _TEXT_COMMAND.sub(" ", text)
+    plain = _LETTERS_IN_PRODUCT.sub(" ", _TEXT_COMMAND.sub(" ", text))
     return any(word[0].lower() not in _MATH_WORDS for word in _WORD.finditer(plain))
+
+
+_AND_SO_ON = re.compile(r"[0-9][ ,]*\.\.\.\Z")
 
 
 def _trimmed(text: str, start: int, end: int, rule: str) -> Extracted:
     """``text[start:end]`` without white space, emphasis and a closing full stop (``5.`` is 5)."""
-    while start < end and (text[start].isspace() or text[start] == "*"):
+    while start < end and (text[start].isspace() or text[start] in "*`_"):
         start += 1
-    while start < end and (text[end - 1].isspace() or text[end - 1] in "*.,;:"):
+    while start < end and (text[end - 1].isspace() or text[end - 1] in "*.,;:`_"):
+        if text.endswith("...", start + 1, end) and _AND_SO_ON.search(text, max(start, end - 8), end):
+            break
         end -= 2 if end - start > 1 and text[end - 2] == "\\" else 1
     return Extracted(text[start:end], rule, (start, end))
 
@@ -265,7 +355,9 @@ _TEXT_WRAP = re.compile(r"\\(?:text|mathrm|textbf|mathbf|mbox)\s*\{([^{}]*)\}")
 
 
 _LEADING = re.compile(r"\(?([A-J])(?:\)|[.:](?=\s)|(?=\s|[^\W\d_A-Za-z]|\Z))")
-_LETTERS = re.compile(r"\(([A-J])\)|(?<![\w'’])([A-HJ])(?![\w'’])")
+_LETTERS = re.compile(
+    r"\(([A-J])\)|(?<![\w'’+*/^])(?<![+*/^] )([A-HJ])(?![\w'’+*/^])(?! [+*/^])"
+)  # and no letter of a formula
 
 
 def letter_answer(answer: str) -> Extracted | None:
@@ -283,40 +375,9 @@ def letter_answer(answer: str) -> Extracted | None:
 
 
 def _announced_words(answer: str) -> Extracted | None:
-    last = _last(_PHRASE.finditer(answer))
+    last = _last_phrase(answer)
     if last is None:
         return None
     stop = answer.find("\n", last.end())
     found = _trimmed(answer, last.end(), stop if stop >= 0 else len(answer), "announced")
     return found if found.text else None
-
-
-_FENCE = re.compile(r"^[ \t]*(?:```|~~~)[ \t]*([\w+#.-]*)[^\n]*(?:\n|\Z)", re.MULTILINE)
-
-
-def code_answer(answer: str, entry_point: str = "") -> Extracted | Missing:
-    """The last fenced block that defines ``entry_point``, else the last block, else the whole text without a fence.
-
-    A text with one bare fence at its end was begun inside a fence (by the prompt's cue): what stands before is it.
-    """
-    if not answer.strip():
-        return Missing("empty")
-    if len(answer) > MAX_CHARS:
-        return Missing("too_long")
-    fences = list(_FENCE.finditer(answer))
-    blocks = [(a.end(), b.start()) for a, b in zip(fences[::2], fences[1::2], strict=False)]
-    naming = re.compile(rf"^[ \t]{{0,40}}(?:(?:async )?def |class )?{re.escape(entry_point)}\b ?[(=:]", re.MULTILINE)
-    if len(fences) == 1:
-        is_closing = not fences[0][1] and answer[: fences[0].start()].strip()
-        return _code(answer, 0, fences[0].start(), "closed") if is_closing else Missing("unclosed")
-    for start, end in reversed(blocks):
-        if not entry_point or naming.search(answer, start, end):
-            return _code(answer, start, end, "fence")
-    if len(fences) % 2:
-        return Missing("unclosed")
-    return _code(answer, *blocks[-1], "fence") if blocks else _code(answer, 0, len(answer), "whole")
-
-
-def _code(answer: str, start: int, end: int, rule: str) -> Extracted | Missing:
-    text = answer[start:end]
-    return Extracted(text, rule, (start, end)) if text.strip() else Missing("empty")

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import functools
 import re
+from fractions import Fraction
 from typing import NamedTuple
 
-from thinkcurve.verify.extract import Extracted, Missing, box_contents, letter_answer, math_answer
+from thinkcurve.problem import MathAnswer
+from thinkcurve.verify.extract import Extracted, Missing, box_contents, letter_answer, math_answer, worded_answer
 from thinkcurve.verify.maths.parse import parse
+from thinkcurve.verify.maths.rules import is_plain, same_by_rules
 from thinkcurve.verify.maths.same import same
 from thinkcurve.verify.maths.tokens import LONG_DECIMAL
-from thinkcurve.verify.maths.tree import Node, ParseError
+from thinkcurve.verify.maths.tree import Node, ParseError, const, has, replaced, symbols, walk
 from thinkcurve.verify.maths.units import words
 from thinkcurve.verify.notation import PLAIN, normal
-from thinkcurve.verify.number import MAX_DIGITS, Number, number
+from thinkcurve.verify.number import MAX_DIGITS, Number, local_number, number
 
 MAX_CHARS = 10_000  # an extracted answer; beyond it only digits are compared
 MAX_BOXES = 10  # joined in one answer
@@ -28,8 +31,8 @@ MAX_WORKER_CHARS, MAX_WORKER_DEPTH, MAX_WORKER_DIGITS = 1000, 40, 400
 class Comparison(NamedTuple):
     """``equal`` as far as this process can tell (``None``: not at all), and the ``rung`` that told.
 
-    With ``None`` and no ``reason``, the worker is to compare ``gold`` and ``answer`` piece by piece, in this order
-    or (``is_ordered`` false) in any; with a ``reason``, nobody can.
+    With ``None`` and no ``reason``, the worker is to compare ``gold`` and ``answer`` piece by piece; with a
+    ``reason``, nobody can. Where it is not ``is_trusted`` (relations and lists), only the worker's "no" counts.
     """
 
     equal: bool | None
@@ -37,7 +40,7 @@ class Comparison(NamedTuple):
     reason: str = ""
     gold: tuple[str, ...] = ()
     answer: tuple[str, ...] = ()
-    is_ordered: bool = True
+    is_trusted: bool = True
 
 
 class Reading(NamedTuple):
@@ -50,18 +53,30 @@ class Reading(NamedTuple):
 _LETTER = re.compile(r"\W*(?:\\text(?:bf)?\{\W*)?\(?([A-J])\)?\W*")
 
 
+_OPTION = re.compile(
+    r"(?:\\(?:text|textbf|mathrm|mathbf)\{\s*\(([A-J])\)\s*\}|\(([A-J])\)\s)(?:\\ |\\[,;:]|\s|~|\\qquad|\\quad)*(\S.*)",
+    re.DOTALL,
+)
 _LABEL = re.compile(r"\A\s*\\text(?:bf)?\{\s*\([A-J]\)\s*\}(?:\\ |\s|~)*(?=[^\s}$.])")  # "(C) 12" is 12
 
 
-def judge_text(gold: str, answer: str) -> Reading | Missing:
-    """Read ``answer`` and compare it with ``gold``; a text that is the gold, sign by sign, needs no reading."""
+def judge_text(gold: str, answer: str, rules: MathAnswer | None = None) -> Reading | Missing:
+    """Read ``answer`` and compare it with ``gold``, by ``rules`` where a task states any.
+
+    A text that is the gold, sign by sign, needs no reading.
+    """
     whole = answer.strip()
     if whole and whole == gold.strip() and len(whole) <= MAX_CHARS:
         start = answer.index(whole)
         return Reading(Extracted(whole, "whole", (start, start + len(whole))), Comparison(True, "identical"))
+    if rules is not None and not is_plain(rules):
+        found = math_answer(answer) if rules.form == "expression" else worded_answer(answer)
+        return found if isinstance(found, Missing) else Reading(found, _compare_by(rules, found.text))
     if 2 < len(whole) < 200 and (tree := _gold(gold).tree) and tree.head == "words" and words(whole) == tree.name:
         start = answer.index(whole)
         return Reading(Extracted(whole, "whole", (start, start + len(whole))), Comparison(True, "words"))
+    if option := _OPTION.fullmatch(gold.strip()):
+        return _judge_option(option[1] or option[2], option[3], answer)
     found = math_answer(answer)
     reading = found if isinstance(found, Missing) else Reading(found, compare(gold, found.text))
     letter = _LETTER.fullmatch(gold) if len(gold) < 32 else None
@@ -69,6 +84,19 @@ def judge_text(gold: str, answer: str) -> Reading | Missing:
         return reading
     chosen = letter_answer(answer)
     return Reading(chosen, Comparison(chosen.text == letter[1], "letter")) if chosen else reading
+
+
+def _judge_option(letter: str, content: str, answer: str) -> Reading | Missing:
+    """A gold that is an option, ``\\textbf{(C)}\\ 12``: its letter, what it says, or both."""
+    found = math_answer(answer)
+    if isinstance(found, Missing):
+        return found
+    if chosen := _LETTER.fullmatch(found.text):
+        return Reading(found, Comparison(chosen[1] == letter, "letter"))
+    label = _LABEL.match(found.text)
+    if label and f"({letter})" not in label[0]:
+        return Reading(found, Comparison(False, "letter"))
+    return Reading(found, compare(content, found.text))
 
 
 def compare(gold: str, answer: str) -> Comparison:
@@ -85,11 +113,25 @@ def compare(gold: str, answer: str) -> Comparison:
         return Comparison(None, "plain", "empty")
     if left.normal == right and not (left.has_unit and _UNIT.search(right_text)):
         return Comparison(True, "identical")
-    if left.number is not None and not left.has_unit and (settled := _compare_numbers(left, right)) is not None:
+    if (
+        left.number is not None
+        and not left.has_unit
+        and (settled := _compare_numbers(left, right, bool(_AND.search(right_text)))) is not None
+    ):
+        return settled
+    if left.number is None and (settled := _compare_local(left, right)) is not None:
         return settled
     if is_too_complex(right) or is_too_complex(left.normal):
         return Comparison(None, "plain", "too_complex")
     return _compare_trees(left, right_text, right)
+
+
+def _compare_by(rules: MathAnswer, answer: str) -> Comparison:
+    """Rules of a task are read by our own parser only: what it cannot read is not told."""
+    if len(answer) > MAX_CHARS or is_too_complex(answer):
+        return Comparison(None, "plain", "too_complex")
+    found = same_by_rules(rules, _gold(rules.answer).text, ", ".join(box_contents(answer)) or answer)
+    return Comparison(found.equal, found.rung, "parse" if found.equal is None else "")
 
 
 class _Gold(NamedTuple):
@@ -103,6 +145,7 @@ class _Gold(NamedTuple):
 
 
 _UNIT = re.compile(r"\\(?:text|mathrm|mbox|textbf|textrm)|[A-Za-z]{2}")
+_LETTERS = re.compile(r"[A-Za-z]{2}")
 
 
 @functools.lru_cache(maxsize=8192)
@@ -111,7 +154,9 @@ def _gold(gold: str) -> _Gold:
     found = math_answer(gold) if "boxed" in gold else None
     text = _unboxed(found.text if isinstance(found, Extracted) else gold)
     plain = normal(text)
-    return _Gold(text, plain, number(plain), bool(_UNIT.search(text)), _tree(text))
+    value = number(plain)
+    has_unit = bool(_UNIT.search(text)) and (value is None or not _LETTERS.search(plain))  # not the words of a number
+    return _Gold(text, plain, value, has_unit, _tree(text))
 
 
 def _unboxed(text: str) -> str:
@@ -125,10 +170,10 @@ def _tree(text: str) -> Node | None:
         return None
 
 
-def _compare_numbers(gold: _Gold, answer: str) -> Comparison | None:
+def _compare_numbers(gold: _Gold, answer: str, is_joined: bool) -> Comparison | None:
     if gold.number is None:
         return None
-    right = number(answer)
+    right = number(answer) or (None if is_joined else local_number(answer))
     if right is not None:
         is_same = _same(gold.number, right)
         is_rounding = not is_same and (_is_long_decimal(answer) or _is_long_decimal(gold.normal))
@@ -136,6 +181,16 @@ def _compare_numbers(gold: _Gold, answer: str) -> Comparison | None:
     if len(answer) > MAX_DIGITS and PLAIN.fullmatch(answer):
         return Comparison(_digits(answer) == _digits(gold.normal), "digits")
     return None
+
+
+def _compare_local(gold: _Gold, answer: str) -> Comparison | None:
+    """A gold with a decimal comma against a number; ``3,5`` may be a list too; ``0,5`` may not."""
+    left = local_number(gold.normal)
+    right = number(answer) if left is not None else None
+    if left is None or right is None or not _same(left, right):
+        return None
+    is_list = gold.normal.count(",") == 1 and gold.normal[:2] != "0," and not set(gold.normal) & {".", " ", "'", "_"}
+    return Comparison(None, "plain", "ambiguous") if is_list else Comparison(True, "number")
 
 
 def _is_long_decimal(text: str) -> bool:
@@ -146,14 +201,29 @@ def _is_long_decimal(text: str) -> bool:
 def _compare_trees(gold: _Gold, text: str, plain: str) -> Comparison:
     tree = _tree(text)
     if gold.tree is not None and tree is not None:
-        found = same(gold.tree, tree)
+        found = same(gold.tree, _with_small_i(gold.tree, tree))
         if found.equal is not None:
             return Comparison(found.equal, found.rung)
+        if is_heavy(gold.tree) or is_heavy(tree):
+            return Comparison(None, "parsed", "too_complex")
     elif (settled := _compare_words(gold.normal, plain)) is not None:
         return settled
-    if _DOTS.search(gold.normal) or _DOTS.search(plain):
+    if gold.has_unit and _UNIT.search(text):  # without their units, which the worker does not see, they may seem equal
+        return Comparison(None, "parsed", "parse")
+    if any(_DOTS.search(side) or _HARD.search(side) for side in (gold.normal, plain)):
         return Comparison(None, "plain", "too_complex")
-    return Comparison(None, "worker", "", (gold.normal,), (plain,))
+    is_trusted = not any(_STRUCTURE.search(side) for side in (gold.normal, plain))
+    return Comparison(None, "worker", "", (gold.normal,), (plain,), is_trusted)
+
+
+_BIG_I, _SMALL_I = Node("sym", (), None, "I"), const("i")
+
+
+def _with_small_i(gold: Node, tree: Node) -> Node:
+    """``2*I`` is sympy's way of writing 2i: read so where the gold is complex and has no I of its own."""
+    if _BIG_I.name not in symbols(tree) or _BIG_I.name in symbols(gold) or _SMALL_I not in walk(gold):
+        return tree
+    return replaced(tree, _BIG_I, _SMALL_I)
 
 
 def _compare_long(gold: str, answer: str) -> Comparison:
@@ -181,7 +251,11 @@ def _digits(text: str) -> tuple[bool, str, str]:
 
 _WORDS = re.compile(r"[^\W\d_]+(?:[\s'-]+[^\W\d_]+)*")
 _HARD = re.compile(r"\\(?:int|sum|prod|lim)(?![A-Za-z])")
-_DOTS = re.compile(r"\\[lcv]?dots|\.\.\.")  # "and so on" is not mathematics that a worker could settle
+_STRUCTURE = re.compile(
+    r"[=<>,;]|\\(?:[gl]eq?|in|cup|cap|text|pm|begin)(?![a-z])"
+)  # where math-verify says yes too often
+_AND = re.compile(r"\b(?:and|or)\b")
+_DOTS = re.compile(r"\\[lcv]?dots|\.\.\.")  # "and so on", sums and integrals: nothing that a worker could settle
 _LONG_DIGITS = re.compile(rf"[0-9]{{{MAX_WORKER_DIGITS},}}")
 
 
@@ -195,9 +269,29 @@ def _compare_words(gold: str, answer: str) -> Comparison | None:
     return Comparison(False, "words") if is_plain else None
 
 
+def is_heavy(tree: Node) -> bool:
+    """Whether the worker would only run into its limits: towers, factorials of what is large, powers of long sums."""
+    for node in walk(tree):
+        if node.head == "pow" and not symbols(node.args[1]):
+            most = 20 if has(node.args[0], "add") else 1000
+            if has(node.args[1], "pow", "fn") or any(_size(part) > most for part in walk(node.args[1])):
+                return True
+        if (
+            node.head == "fn"
+            and node.name in ("factorial", "binom")
+            and any(not symbols(arg) and (arg.value is None or _size(arg) > 1000) for arg in node.args)
+        ):
+            return True
+    return False
+
+
+def _size(node: Node) -> Fraction:
+    return abs(node.value or Fraction(0))
+
+
 def is_too_complex(text: str) -> bool:
-    """What is not even tried: sizes that no honest answer has, and sums and integrals that need evaluation."""
-    if len(text) > MAX_WORKER_CHARS or _LONG_DIGITS.search(text) or _HARD.search(text):
+    """What is not even tried: sizes that no honest answer has."""
+    if len(text) > MAX_WORKER_CHARS or _LONG_DIGITS.search(text):
         return True
     depth = deepest = 0
     for mark in text:

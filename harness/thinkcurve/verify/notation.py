@@ -7,22 +7,13 @@ from __future__ import annotations
 
 import re
 
-_CHARACTERS = str.maketrans(
-    {"\u2212": "-", "\u2013": "-", "\u00d7": r"\times ", "\u00b7": r"\cdot ", "\u2044": "/", "\u00f7": "/"}
-    | {
-        "\u03c0": r"\pi ",
-        "\u221e": r"\infty ",
-        "\u00b0": r"^\circ",
-        "\u00b2": "^2",
-        "\u00b3": "^3",
-        "\u2032": "'",
-    }
-    | {"\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u2264": r"\le ", "\u2265": r"\ge ", "\u2260": r"\ne "}
-    | {"\u222a": r"\cup ", "\u2229": r"\cap ", "\u2208": r"\in ", "\u2205": r"\emptyset ", "\u00b1": r"\pm "}
-    | {chr(0xFF10 + digit): str(digit) for digit in range(10)}
-)
+from thinkcurve.verify.maths.characters import latex_signs
+
 _SPACING = re.compile(r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|textstyle|limits)(?![A-Za-z])|(?<!\\)\\[,;:> ]|~")
-_TRAILING_TEXT = re.compile(r"(?<=[\w})!'])\s*\\(?:text|mathrm|textbf|mbox)\s*\{\s*[^{}0-9]*\}\s*(?:\^\{?[23]\}?)?$")
+_TRAILING_TEXT = re.compile(
+    r"(?<=[\w})!'])\s*\\(?:text|mathrm|textbf|mbox)\s*\{(?!\s*(?:hundred|thousand|[mbt]r?illion|(?:st|nd|rd|th)\}))[^{}0-9]*\}\s*(?:\^\{?[23]\}?)?$"
+)
+_WORDED = re.compile(r"\^?\{?\\(?:text|mathrm|textrm)\{\s*(st|nd|rd|th|hundred|thousand|[mbt]r?illion)\s*\}\}?")
 _DEGREES = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\degree")
 _IN_DEGREES = re.compile(r"([0-9.]+)\s*\^\s*\{?\s*\\circ\s*\}?")
 _TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![A-Za-z])")
@@ -34,7 +25,7 @@ _FRAC = re.compile(r"\\[dtc]?frac(?![A-Za-z])\s*(\{[^{}]*\}|[0-9A-Za-z])\s*(\{[^
 _PLAIN_FUNCTION = re.compile(
     r"(?<![\\A-Za-z])(sqrt|sin|cos|tan|cot|sec|csc|log|ln|exp|pi|arcsin|arccos|arctan)(?![A-Za-z])"
 )
-_ROOT = re.compile(r"\\sqrt\s*(?:\(([^()]*)\)|([0-9A-Za-z]))")
+_ROOT = re.compile(r"\\sqrt\s*(?:\(([^()]*)\)|([0-9]+|[A-Za-z]))")
 _SPACES = re.compile(r"\s+")
 _IDLE_SPACE = re.compile(r"(?<![0-9,;A-Za-z]) | (?![0-9A-Za-z])")
 PLAIN = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?")
@@ -58,8 +49,7 @@ def normal(text: str) -> str:
     text = _SPACES.sub(" ", text.strip())  # first: the patterns below are linear only without long white space
     if PLAIN.fullmatch(text):
         return text
-    if not text.isascii():
-        text = text.translate(_CHARACTERS)
+    text = latex_signs(text)
     text = _unwrap(text)
     if "\\" in text or "~" in text or "{,}" in text:
         text = _notation(text)
@@ -77,7 +67,7 @@ def _notation(text: str) -> str:
     )
     text = text.replace(r"\}", r"\rbrace ").replace(r"\lbrack", "[").replace(r"\rbrack", "]")
     text = _SPACING.sub(" ", text).replace(r"\dfrac", r"\frac").replace(r"\tfrac", r"\frac").strip()
-    text = _CONJUNCTION.sub(",", _TRAILING_TEXT.sub("", text))
+    text = _CONJUNCTION.sub(",", _TRAILING_TEXT.sub("", _WORDED.sub(r"\1", text)))
     text = _IN_DEGREES.sub(r"(\1\\frac{\\pi}{180})", text) if _TRIGONOMETRY.search(text) else _DEGREES.sub("", text)
     text = _unwrap(text)
     return _unwrap(_FRAC.sub(lambda m: rf"\frac{{{m[1].strip('{}')}}}{{{m[2].strip('{}')}}}", text))

@@ -6,6 +6,8 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
+from thinkcurve.verify.maths.words import worded_number
+
 MAX_DIGITS = 4000  # int() itself refuses beyond 4300
 MAX_EXPONENT = 400
 
@@ -27,12 +29,18 @@ _RATIO = re.compile(
 )
 
 _REPEATING = re.compile(r"([-+]?)([0-9]*)\.([0-9]*)\\overline\{([0-9]+)\}(%?)")
+_LOCAL = re.compile(
+    r"([-+]?)([0-9]{1,3}(?:[.][0-9]{3})+|[0-9]{1,3}(?: [0-9]{3})+|[0-9]+),([0-9]+) ?(%?)"  # 1.234,5  1 234,5  12,5
+    r"|([-+]?)([0-9]{1,3}(?:(?:'[0-9]{3})+|(?:_[0-9]{3})+)|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3})(\.[0-9]+)? ?(%?)"
+)  # and 1'234.5, 1_234, 12,34,567
+_GROUP = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}%?")
+_HAS_WORD = re.compile(r"[A-Za-z]{2}")
 
 
 def number(text: str) -> Number | None:
     """The exact number that normalised ``text`` is, or ``None``: no rounding, no evaluation, bounded size.
 
-    Integers, decimals, thousands separators, scientific notation, fractions and mixed numbers, and percent.
+    Integers, decimals, thousands separators, scientific notation, fractions, mixed numbers, percent and words.
     """
     if len(text) > MAX_DIGITS:
         return None
@@ -42,7 +50,23 @@ def number(text: str) -> Number | None:
         return _ratio(match)
     if match := _REPEATING.fullmatch(text):
         return _repeating(match)
+    if _HAS_WORD.search(text) and (value := worded_number(text)) is not None:
+        return Number(value, "")
     return None
+
+
+def local_number(text: str) -> Number | None:
+    """The number that ``text`` is in another country's way of writing: to be asked where the other side is a number.
+
+    A decimal comma (not before three digits: ``1,234`` has thousands), points, apostrophes or spaces for thousands.
+    """
+    match = _LOCAL.fullmatch(text) if len(text) < 60 and not _GROUP.fullmatch(text.lstrip("+-")) else None
+    if match is None:
+        return None
+    whole = re.sub("[., '_]", "", match[2] or match[6])
+    rest = match[3] or (match[7] or ".")[1:]
+    value = Fraction(int(whole + rest), 10 ** len(rest))
+    return Number(-value if "-" in (match[1], match[5]) else value, match[4] or match[8] or "")
 
 
 def _decimal(match: re.Match[str]) -> Number | None:

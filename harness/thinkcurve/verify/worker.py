@@ -33,9 +33,9 @@ class MathWorkers:
     def __init__(self, size: int) -> None:
         self.pool = Pool((sys.executable, "-I", str(CHILD)), size)
 
-    async def compare(self, gold: Sequence[str], answer: Sequence[str], *, is_ordered: bool = True) -> Equality:
+    async def compare(self, gold: Sequence[str], answer: Sequence[str]) -> Equality:
         """Compare pieces of normalised LaTeX; a worker lost for no fault of the text is replaced and asked again."""
-        request = pack({"gold": gold, "answer": answer, "is_ordered": is_ordered})
+        request = pack({"gold": gold, "answer": answer})
         for _ in range(2):
             try:
                 return _equality(await self.pool.ask(request, WALL_S))

@@ -1,15 +1,17 @@
 """The maths worker: LaTeX to sympy objects and their comparison, in a process that may be killed at any moment.
 
 Run as ``python -I worker_child.py``. Text is read by ``latex2sympy2_extended``, an ANTLR grammar that builds sympy
-objects node by node; no text reaches ``eval``, ``sympify`` or ``parse_expr`` (math-verify's plain-text extractor
-calls the last, so it is not used; plain text is turned into LaTeX before it gets here). One request: two lists of
-LaTeX pieces; the reply says whether they are equal, or why that cannot be told.
+objects node by node. sympy's own reader of text, which evaluates it as Python, is taken out of this process: in its
+place stands one that reads a number or a name and refuses all else (the grammar hands its numbers to
+``sympy.Number``, which asks for it). One request: two lists of LaTeX pieces; the reply
+says whether they are equal, or why nobody can tell.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import struct
 import sys
 import time
@@ -40,7 +42,7 @@ def main() -> None:
 
 def _judge(compare: Any, request: dict[str, Any]) -> dict[str, object]:
     try:
-        return {"equal": compare(request["gold"], request["answer"], request["is_ordered"])}
+        return {"equal": compare(request["gold"], request["answer"])}
     except MemoryError:
         return {"failed": "memory"}
     except RecursionError:
@@ -58,6 +60,7 @@ def _load() -> Any:
     from math_verify.grader import should_treat_as_complex, verify
 
     logging.disable(logging.CRITICAL)
+    _evaluate_no_text(sympy)
 
     def read(text: str, is_real: bool) -> Any:
         tree = latex2sympy(text, is_real=is_real, convert_degrees=False, normalization_config=None)
@@ -72,19 +75,30 @@ def _load() -> Any:
         options |= {"float_rounding": 12, "numeric_precision": 20, "timeout_seconds": None}
         return bool(verify(gold, answer, **options, raise_on_error=True))
 
-    def compare(gold: list[str], answer: list[str], is_ordered: bool) -> bool:
+    def compare(gold: list[str], answer: list[str]) -> bool:
         is_real = not any(should_treat_as_complex(text) for text in gold + answer)
         left, right = [[read(text, is_real) for text in side] for side in (gold, answer)]
-        if is_ordered:
-            return all(is_equal(g, a) for g, a in zip(left, right, strict=True))
-        for item in left:
-            match = next((i for i, other in enumerate(right) if is_equal(item, other)), None)
-            if match is None:
-                return False
-            del right[match]
-        return not right
+        return all(is_equal(g, a) for g, a in zip(left, right, strict=True))
 
     return compare
+
+
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?")
+
+
+def _evaluate_no_text(sympy: Any) -> None:
+    """Replace what ``sympify`` gives text to: ``eval`` cannot be reached through it any more."""
+    from sympy.parsing import sympy_parser
+
+    def read_number(text: str, *_: object, **__: object) -> Any:
+        if text.isidentifier():
+            return sympy.Symbol(text)
+        if not _NUMBER.fullmatch(text):
+            raise ValueError("text is not evaluated here")
+        return sympy.Integer(int(text)) if text.lstrip("+-").isdigit() else sympy.Float(text)
+
+    for name in ("parse_expr", "eval_expr", "stringify_expr"):
+        setattr(sympy_parser, name, read_number)
 
 
 def _is_number(sympy: Any, tree: Any) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thinkcurve.verify.extract import MAX_CHARS, Extracted, Missing, choice_answer, code_answer, math_answer
+from thinkcurve.verify.extract import MAX_CHARS, Extracted, Missing, choice_answer, math_answer
 
 MATH = [
     (r"so \boxed{5}", "5", "boxed"),
@@ -73,13 +73,12 @@ def test_hostile_repetition_takes_no_time(piece: str) -> None:
     for hostile in (text, "answer" + text, text + "x", r"\boxed{1}" + text):
         math_answer(hostile)
         choice_answer(hostile)
-        code_answer(hostile, "f")
     assert time.process_time() - started_s < 5
 
 
 @given(st.text(alphabet=st.sampled_from("\\boxedfinal answer is{}$()[]0123456789.,*-/`#\nABdef:x "), max_size=200))
 def test_spans_lie_in_the_answer(answer: str) -> None:
-    for found in (math_answer(answer), code_answer(answer, "f")):
+    for found in (math_answer(answer),):
         if isinstance(found, Extracted):
             assert answer[found.span[0] : found.span[1]] == found.text
 
@@ -102,26 +101,3 @@ def test_choice_is_found(answer: str, text: str) -> None:
     found = choice_answer(answer)
     assert isinstance(found, Extracted)
     assert found.text == text
-
-
-CODE = [
-    ("```python\ndef f(x):\n    return x\n```", "def f(x):\n    return x\n", "fence"),
-    ("```\na = 1\n```\nthen\n```py\ndef f(): pass\n```\n", "def f(): pass\n", "fence"),
-    ("```py\ndef f(): pass\n```\nUse it:\n```py\nprint(f())\n```", "def f(): pass\n", "fence"),
-    ("```py\nf = lambda x: x\n```", "f = lambda x: x\n", "fence"),
-    ("```py\ndef g(): pass\n```", "def g(): pass\n", "fence"),
-    ("def f(x):\n    return x", "def f(x):\n    return x", "whole"),
-    ("def f(x):\n    return x\n```\nThat is all.", "def f(x):\n    return x\n", "closed"),
-]
-
-
-@pytest.mark.parametrize(("answer", "text", "rule"), CODE)
-def test_code_is_found(answer: str, text: str, rule: str) -> None:
-    found = code_answer(answer, "f")
-    assert isinstance(found, Extracted)
-    assert (found.text, found.rule) == (text, rule)
-
-
-def test_code_cut_off_in_its_fence_is_no_answer() -> None:
-    assert code_answer("Here:\n```python\ndef f(x):\n    ret", "f") == Missing("unclosed")
-    assert code_answer("```python\n```", "f") == Missing("empty")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from thinkcurve.verify.maths.reader import Reader, negative
+from thinkcurve.verify.maths.matrices import determinant
+from thinkcurve.verify.maths.operators import Operators, conjugate
+from thinkcurve.verify.maths.reader import negative
 from thinkcurve.verify.maths.tokens import Token
 from thinkcurve.verify.maths.tree import Node, ParseError, const, num
 from thinkcurve.verify.maths.units import words
@@ -21,13 +23,20 @@ _CLOSES = {
 }
 _MATRICES = ("matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array", "vmatrix", "Vmatrix")
 _OPAQUE = frozenset("fgFGPQW")
-_WRAPPERS = frozenset(("bar", "vec", "hat", "widehat", "tilde", "dot", "boldsymbol", "bm", "underline", "overline"))
+_ACCENTS = ("bar", "vec", "hat", "widehat", "tilde", "widetilde", "dot", "boldsymbol", "bm", "underline", "overline")
+_WRAPPERS = frozenset((*_ACCENTS, "overrightarrow", "overleftarrow", "overleftrightarrow"))
 
 
+_VECTORS = ("vec", "hat", "boldsymbol", "bm", "widehat")
+_UNIT_VECTORS = {
+    **{Node("sym", (), None, letter): Node("sym", (), None, f"unit:{letter}") for letter in "jk"},
+    **{Node("sym", (), None, f"{letter}math"): Node("sym", (), None, f"unit:{letter}") for letter in "ij"},
+    const("i"): Node("sym", (), None, "unit:i"),
+}
 _SHORT_WORDS = frozenset(("no", "up", "on", "in", "if", "is", "it", "so", "we", "he"))
 
 
-class Atoms(Reader):
+class Atoms(Operators):
     """Reads one atom at the place where it stands."""
 
     def atom(self) -> Node:
@@ -50,20 +59,7 @@ class Atoms(Reader):
             return self.command(token.text)
         if token.kind == "text":
             return self.words(token.text)
-        if token.kind == "close" and token.text == "]" and self.at == 1:
-            return self.french()
         raise ParseError(f"{token.text or 'nothing'!r} where a value belongs")
-
-    def french(self) -> Node:
-        """``]0, 1[`` is an open interval."""
-        low = self.sum()
-        self.expect("sep")
-        self.is_french = True
-        high = self.sum()
-        closing = self.take().text
-        if closing not in ("[", "]") or self.kind != "end":
-            raise ParseError("interval")
-        return Node("group", (low, high), None, "()" if closing == "[" else "(]")
 
     def words(self, text: str) -> Node:
         if self.kind == "text" or len(text) > 3 or " " in text:
@@ -72,9 +68,16 @@ class Atoms(Reader):
             return Node("words", (), None, words(text))
         if self.kind == "end" and len(self.tokens) == 2 and len(text) > 2:
             return Node("words", (), None, words(text))
+        is_alone = self.kind in ("sep", "end") and (self.at < 2 or self.tokens[self.at - 2].kind == "sep")
+        if len(text) == 3 and text.istitle() and is_alone:  # Ann, Bob
+            return Node("words", (), None, words(text))
         if len(text) == 1 or not text.isalpha() or (len(self.tokens) == 2 and text.lower() in _SHORT_WORDS):
             return Node("words", (), None, words(text))
-        return Node("mul", tuple(_letter(letter) for letter in text))
+        *letters, last = (_letter(letter) for letter in text)
+        if self.is_op("^"):  # ab^2: the power is the last letter's
+            self.take()
+            last = Node("pow", (last, self.script()))
+        return Node("mul", (*letters, last))
 
     def name(self, text: str) -> Node:
         node = _letter(text)
@@ -84,6 +87,18 @@ class Atoms(Reader):
         while self.is_op("'"):
             self.take()
             node = Node("sym", (), None, f"{node.name}'")
+        if text == "C" and node.name == "C" and self.kind == "open" and self.text == "(":
+            self.take()
+            inner = self.bracket("(")
+            is_pair = inner.head == "group" and len(inner.args) == 2
+            return Node("fn", inner.args, None, "binom") if is_pair else Node("mul", (node, inner))
+        is_braced = self.kind == "open" and self.text == "{" and self.next().text == "(" and node.name in _OPAQUE
+        if is_braced:  # sympy writes f{\\left(x \\right)}
+            self.take()
+            self.take()
+            inner = self.bracket("(")
+            self.expect("close", "}")
+            return Node("fn", inner.args if inner.head == "group" else (inner,), None, f"call:{node.name}")
         if node.name[0] in _OPAQUE and len(node.name.split("_")[0]) < 3 and self.kind == "open" and self.text == "(":
             self.take()
             inner = self.bracket("(")
@@ -144,17 +159,21 @@ class Atoms(Reader):
         saved, self.bars = self.bars, 0
         if opening == "<" and self.kind in ("rel", "end"):
             raise ParseError("bracket")
-        if opening == r"\{" and self.kind == "name" and (self.next().kind == "bar" or self.next().text == ":"):
-            self.at += 2  # the set of all x with a condition is the condition
+        if opening == r"\{" and self.kind == "name" and (skipped := self.set_builder()):
+            self.at += skipped  # the set of all x with a condition is the condition
             condition = self.listing()
             return self.closed(opening, condition)
         inner = self.listing()
+        if opening == "{" and self.kind == "cmd" and self.text in ("choose", "over"):
+            name = self.take().text
+            pair = (inner, self.listing())
+            inner = Node("div", pair) if name == "over" else Node("fn", pair, None, "binom")
         token = self.expect("close")
         self.bars = saved
         if token.text not in _CLOSES[opening]:
             raise ParseError(f"{opening!r} closed by {token.text!r}")
-        if opening in ("floor", "ceil"):
-            return Node("fn", (inner,), None, opening)
+        if opening in ("floor", "ceil", "|"):
+            return Node("fn", (inner,), None, "abs" if opening == "|" else opening)
         is_list = inner.head == "group" and inner.name in (",", "and", "or")
         if opening == "{":
             return Node("group", inner.args, None, "{}") if is_list else inner
@@ -163,13 +182,19 @@ class Atoms(Reader):
             return inner if brackets == "()" or inner.head == "matrix" else Node("group", (inner,), None, "[]")
         return Node("group", inner.args if is_list else (inner,), None, brackets)
 
+    def set_builder(self) -> int:
+        """How many tokens ``x |``, ``x :`` or ``x \\in \\R |`` are; 0 for none of them."""
+        is_real = self.next().text == "in" and self.next(2) == Token("const", "R", None, self.next(2).spaced)
+        bar = self.next(3 if is_real else 1)
+        return 0 if bar.kind != "bar" and bar.text != ":" else 4 if is_real else 2
+
     def absolute(self) -> Node:
         self.bars += 1
         inner = self.sum()
         self.bars -= 1
         if self.kind == "bar" or (self.kind == "close" and self.text == "|"):
             self.take()
-            return Node("fn", (inner,), None, "abs")
+            return determinant(inner) if inner.head == "matrix" else Node("fn", (inner,), None, "abs")
         raise ParseError("absolute value")
 
     def function(self, name: str) -> Node:
@@ -189,8 +214,10 @@ class Atoms(Reader):
             args = (*args, base)
         elif base is not None:
             raise ParseError("subscript")
-        if power == negative(num(1)) and name in ("sin", "cos", "tan", "cot", "sec", "csc"):
+        if power == negative(num(1)) and name in ("sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh"):
             name, power = f"arc{name}", None
+        if name == "det" and args[0].head == "matrix":
+            return determinant(args[0])
         node = Node("fn", args, None, {"lg": "log10"}.get(name, name))
         return Node("pow", (node, power)) if power is not None else node
 
@@ -212,7 +239,7 @@ class Atoms(Reader):
         if self.kind == "open" and self.text == "[":
             self.take()
             index = self.closed("[", self.sum())
-        inner = self.group()
+        inner = self.atom() if self.kind == "num" else self.group()  # \\sqrt13 is the root of 13
         if index is None:
             return Node("fn", (inner,), None, "sqrt")
         return Node("pow", (inner, Node("div", (num(1), index))))
@@ -220,7 +247,7 @@ class Atoms(Reader):
     def command(self, name: str) -> Node:
         if name == "frac":
             over = self.group()
-            return Node("div", (over, self.group()))
+            return self.derivative(Node("div", (over, self.group())))
         if name == "sqrt":
             return self.root()
         if name == "binom":
@@ -228,7 +255,15 @@ class Atoms(Reader):
             return Node("fn", (top, self.group()), None, "binom")
         if name in _WRAPPERS:
             inner = self.group()
-            return inner if inner.head == "sym" and name != "bar" and name != "overline" else _decorated(name, inner)
+            if name in _VECTORS and inner in _UNIT_VECTORS:
+                return _UNIT_VECTORS[inner]
+            return inner if inner.head == "sym" and name not in ("bar", "overline") else _decorated(name, inner)
+        if name in ("sum", "prod"):
+            return self.big(name)
+        if name == "int":
+            return self.integral()
+        if name == "lim":
+            return self.limit()
         if name == "boxed":
             return self.group()
         if name == "begin":
@@ -239,6 +274,12 @@ class Atoms(Reader):
 
     def environment(self) -> Node:
         name = self.braced_word()
+        if name in ("cases", "dcases", "rcases"):
+            found = self.cases()
+            self.take()
+            if self.braced_word() != name:
+                raise ParseError("environment")
+            return found
         if name not in _MATRICES:
             raise ParseError(f"environment {name}")
         if name == "array" and self.kind == "open":
@@ -261,7 +302,7 @@ class Atoms(Reader):
         if not rows or len({len(row) for row in rows}) > 1:
             raise ParseError("rows of different lengths")
         matrix = Node("matrix", tuple(cell for row in rows for cell in row), None, f"{len(rows)}x{len(rows[0])}")
-        return Node("fn", (matrix,), None, "det") if name in ("vmatrix", "Vmatrix") else matrix
+        return determinant(matrix) if name in ("vmatrix", "Vmatrix") else matrix
 
     def braced_word(self) -> str:
         self.expect("open", "{")
@@ -275,10 +316,13 @@ class Atoms(Reader):
 
 
 def _letter(text: str) -> Node:
-    return const(text) if text in ("e", "i") else Node("sym", (), None, text)
+    return const(text[0]) if text in ("e", "i", "imath") else Node("sym", (), None, text)
 
 
 def _decorated(name: str, inner: Node) -> Node:
+    name = "bar" if name == "overline" else name
+    if name == "bar" and (inner.head not in ("sym", "mul") or const("i") in inner.args):
+        return conjugate(inner)
     if inner.head in ("sym", "mul", "const", "num"):
         letters = "".join(item.name or str(item.value) for item in (inner.args or (inner,)))
         return Node("sym", (), None, f"{name}:{letters}")

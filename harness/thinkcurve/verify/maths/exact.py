@@ -12,6 +12,7 @@ from fractions import Fraction
 from thinkcurve.verify.maths.tree import Node
 
 MAX_BITS = 2_000_000  # 2^{1000000} is written out; 4^{5000000} is not
+MAX_BITS_BELOW = 100_000  # of all denominators of a sum: each step takes a greatest common divisor
 MAX_FACTORIAL = 20_000
 _PRIMES = (2**61 - 1, 2**89 - 1, 2305843009213693921, 2**107 - 1)
 
@@ -32,12 +33,17 @@ def exact(node: Node) -> Fraction | None:
         return None
     if head == "group" and not (node.name == "[]" and len(args) == 1):
         return None
-    values = []
+    values: list[Fraction] = []
+    bits = below = 0
     for arg in args:
         value = exact(arg)
         if value is None:
             return None
         values.append(value)
+        bits += _bits(value)
+        below += value.denominator.bit_length() - 1
+        if bits > MAX_BITS or below > MAX_BITS_BELOW:
+            raise TooLargeError
     return _function(node.name, values) if head == "fn" else values[0] if head == "group" else _arithmetic(head, values)
 
 
@@ -138,7 +144,9 @@ def _residue(node: Node, prime: int) -> int | None:
     """The value modulo ``prime``, for what sums, products, quotients and whole powers are made of."""
     if node.head == "pow":
         base, power = _residue(node.args[0], prime), _whole(node.args[1])
-        return None if base is None or power is None or (not base and power <= 0) else pow(base, power, prime)
+        if base is None or power is None or (not base and power <= 0):
+            return None
+        return pow(base, power % (prime - 1) if base else 1, prime)  # Fermat's little theorem
     if node.head in ("num", "based") and node.value is not None:
         under = node.value.denominator % prime
         return node.value.numerator * pow(under, -1, prime) % prime if under else None

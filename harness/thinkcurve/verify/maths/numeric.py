@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from thinkcurve.verify.maths.tree import Node, const
+from thinkcurve.verify.maths.tree import Node, const, has
 
 MAX_LOG = 3_000_000  # natural logarithm of the largest value that is computed
 MAX_TRIGONOMETRIC = 1e30
@@ -61,6 +61,8 @@ def _value(mp: Any, node: Node, at: Mapping[str, Any]) -> Any:
         return _power(mp, -values[0], values[1]) * odd
     if head in ("group", "unit"):
         return values[0]
+    if head in ("div", "pow") and has(args[head == "div"], "add", "fn") and (head == "div" or mp.re(values[1]) < 0):
+        _refuse_pole(mp, values[head == "div"])
     if head == "degree":
         return values[0] * mp.pi / 180
     if head == "percent":
@@ -68,6 +70,12 @@ def _value(mp: Any, node: Node, at: Mapping[str, Any]) -> Any:
     if head == "fn":
         return _function(mp, node.name, values)
     return _arithmetic(mp, head, values)
+
+
+def _refuse_pole(mp: Any, value: Any) -> None:
+    """What is nought but for rounding is no divisor: ``\\sin\\pi`` is not quite 0 at any precision."""
+    if abs(value) < mp.mpf(10) ** (-mp.dps * 3 // 4):
+        raise CannotError("pole")
 
 
 def _odd_root(exponent: Node) -> int:
@@ -81,6 +89,33 @@ def _odd_root(exponent: Node) -> int:
         if ratio is not None and ratio.denominator % 2 and ratio.denominator > 1:
             return -1 if ratio.numerator % 2 else 1
     return 0
+
+
+def log_size(node: Node) -> Any:
+    """The natural logarithm of a closed value's size, to 40 digits, with no power or factorial worked out."""
+    mpmath = library()
+    with mpmath.workdps(60):
+        return _log(mpmath.mp, node)
+
+
+def _log(mp: Any, node: Node) -> Any:
+    head, args = node.head, node.args
+    if head == "num" and node.value:
+        return mp.log(abs(node.value.numerator)) - mp.log(node.value.denominator)
+    if head == "neg":
+        return _log(mp, args[0])
+    if head == "mul":
+        return mp.fsum(_log(mp, arg) for arg in args)
+    if head == "div":
+        return _log(mp, args[0]) - _log(mp, args[1])
+    if head == "pow":
+        size = _log(mp, args[1])  # of the exponent, which is worked out only where it has a few digits
+        if abs(size) > 60:
+            raise CannotError("too large")
+        return _value(mp, args[1], {}) * _log(mp, args[0])
+    if head == "fn" and node.name == "factorial" and _log(mp, args[0]) < 60:
+        return mp.re(mp.loggamma(_value(mp, args[0], {}) + 1))
+    raise CannotError(head)
 
 
 def _constant(mp: Any, name: str) -> Any:
@@ -141,7 +176,7 @@ def _trigonometric(name: str) -> Callable[[Any, Any], Any]:
     return call
 
 
-def _log(mp: Any, value: Any, *base: Any) -> Any:
+def _logarithm(mp: Any, value: Any, *base: Any) -> Any:
     return mp.log(value) / mp.log(base[0]) if base else mp.log(value)
 
 
@@ -180,8 +215,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sqrt": lambda mp, value: mp.sqrt(value),
     "cbrt": lambda mp, value: mp.cbrt(value) if mp.im(value) or value >= 0 else -mp.cbrt(-value),
     "exp": _exp,
-    "ln": _log,
-    "log": _log,
+    "ln": _logarithm,
+    "log": _logarithm,
     "log10": lambda mp, value: mp.log(value) / mp.log(10),
     "abs": lambda mp, value: abs(value),
     "Re": lambda mp, value: mp.re(value),
@@ -198,6 +233,9 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "arccot": lambda mp, value: mp.acot(value),
     "arcsec": lambda mp, value: mp.asec(value),
     "arccsc": lambda mp, value: mp.acsc(value),
+    "arcsinh": lambda mp, value: mp.asinh(value),
+    "arccosh": lambda mp, value: mp.acosh(value),
+    "arctanh": lambda mp, value: mp.atanh(value),
     **{
         name: _trigonometric(name)
         for name in ("sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "coth")

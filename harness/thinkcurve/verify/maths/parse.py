@@ -9,20 +9,36 @@ from __future__ import annotations
 import functools
 
 from thinkcurve.verify.maths.atoms import Atoms
+from thinkcurve.verify.maths.characters import latex_signs
+from thinkcurve.verify.maths.families import domain
+from thinkcurve.verify.maths.operators import bind
 from thinkcurve.verify.maths.reader import MAX_DEPTH, negative
 from thinkcurve.verify.maths.tokens import tokens
-from thinkcurve.verify.maths.tree import Node, ParseError, num
-from thinkcurve.verify.maths.units import UNITS, words
+from thinkcurve.verify.maths.tree import Node, ParseError, has, num
+from thinkcurve.verify.maths.units import LETTERS, UNITS, words
 
 _FACTOR_KINDS = ("num", "based", "name", "const", "fn", "open", "cmd", "text")
-_NO_FACTORS = ("\\", "end", "choose", "circ", "pmod")
+_NO_FACTORS = ("\\", "end", "choose", "over", "circ", "pmod")
 
 
 @functools.lru_cache(maxsize=4096)
 def parse(text: str) -> Node:
     """The tree of ``text``, all of it."""
+    if ("in" in text or "∈" in text) and (found := domain(" ".join(latex_signs(text).split()))) is not None:
+        rest, letter, name = found
+        inner = _whole(rest)
+        _, inner = bind(inner, Node("sym", (), None, letter))
+        if has(inner, "bound"):
+            return Node("family", (inner,), None, name)
+    return _whole(text)
+
+
+def _whole(text: str) -> Node:
     parser = Parser(tokens(text))
-    tree = parser.listing()
+    try:
+        tree = parser.listing()
+    except RecursionError as error:  # \\frac\\frac\\frac ...
+        raise ParseError("too deep") from error
     if parser.kind != "end":
         raise ParseError(f"{parser.text!r} is left over")
     return tree
@@ -102,6 +118,13 @@ class Parser(Atoms):
         while self.is_op("+", "-", "pm", "mp"):
             terms.append(self.signed())
         self.depth -= 1
+        if (
+            len(terms) == 2
+            and terms[1].head == "neg"
+            and terms[1].args[0].head == "group"
+            and terms[1].args[0].name == "{}"
+        ):
+            return Node("minus", (terms[0], terms[1].args[0]))  # \\R - \\{0\\}
         return Node("add", tuple(terms)) if len(terms) > 1 else terms[0]
 
     def signed(self) -> Node:
@@ -118,8 +141,6 @@ class Parser(Atoms):
                 divides = self.take().text == "/"
                 right = self.operand()
                 left = Node("div" if divides else "mul", (left, right))
-            elif self.is_french and self.kind == "open" and self.text == "[":
-                return left
             elif self.kind in _FACTOR_KINDS and not (self.kind == "cmd" and self.text in _NO_FACTORS):
                 left = self.juxtaposed(left)
             elif self.kind == "bar" and not self.bars:
@@ -132,7 +153,15 @@ class Parser(Atoms):
         token = self.token
         if left.head == "words":
             raise ParseError("words and a value")
-        if token.kind == "text" and (token.text.lower() in UNITS or len(token.text) > 3 or " " in token.text):
+        if token.kind == "text" and (
+            token.text in LETTERS
+            or token.text in UNITS
+            or token.text.lower() in UNITS
+            or set(token.text) & set(" /^")
+            or len(token.text) > 3
+        ):
+            return self.unit(left)
+        if token.kind == "fn" and token.text == "min" and left.head == "num" and self.next().kind in ("end", "close"):
             return self.unit(left)
         if token.kind in ("num", "based"):
             return self.number_after(left)
@@ -202,22 +231,35 @@ class Parser(Atoms):
         return first.kind == "cmd" and first.text == "circ"
 
     def unit(self, node: Node) -> Node:
-        """Words behind a value, with their powers and quotients: ``cm^2``, ``miles per hour``."""
-        named = []
-        while self.kind == "text":
-            named.append(self.take().text)
-            if self.is_op("^") and self.next().kind == "num":
+        """Words behind a value, with their powers and quotients: ``cm^2``, ``m/s``, ``miles per hour``."""
+        named: list[str] = []
+        while self.kind == "text" or (self.kind == "fn" and self.text == "min") or (named and self.is_letter()):
+            word = self.take().text + self.power_of_unit()
+            named.append(word)
+            if self.is_op("/") and (self.next().kind == "text" or self.is_letter(1)):
                 self.take()
-                named[-1] += f"^{self.take().value}"
-            elif (
-                self.is_op("^") and self.next().text == "{" and self.next(2).kind == "num" and self.next(3).text == "}"
-            ):
-                named[-1] += f"^{self.next(2).value}"
-                self.at += 4
-            if self.is_op("/") and self.next().kind == "text":
-                self.take()
-                named[-1] += "/"
+                named.append("/")
         return Node("unit", (node,), None, words(" ".join(named))) if named else node
+
+    def is_letter(self, ahead: int = 0) -> bool:
+        """Whether a single letter that may be a unit stands there."""
+        token = self.next(ahead)
+        return token.kind == "name" and token.text in LETTERS
+
+    def power_of_unit(self) -> str:
+        """``^2``, ``^{-1}`` behind a unit, taken; else nothing."""
+        ahead = 1
+        if not self.is_op("^"):
+            return ""
+        is_braced = self.next().text == "{"
+        ahead += is_braced
+        sign = "-" if (self.next(ahead).kind, self.next(ahead).text) == ("op", "-") else ""
+        ahead += bool(sign)
+        power = self.next(ahead).value
+        if self.next(ahead).kind != "num" or power is None or (is_braced and self.next(ahead + 1).text != "}"):
+            return ""
+        self.at += ahead + 1 + is_braced
+        return f"^{sign}{power}"
 
 
 def _rows(items: list[Node], marks: list[str]) -> Node:

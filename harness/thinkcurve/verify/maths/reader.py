@@ -12,7 +12,7 @@ class Reader:
     """One pass over the tokens; ``at`` is where it stands."""
 
     def __init__(self, found: list[Token]) -> None:
-        self.tokens, self.at, self.depth, self.bars, self.is_french = found, 0, 0, 0, False
+        self.tokens, self.at, self.depth, self.bars = found, 0, 0, 0
 
     @property
     def token(self) -> Token:
@@ -51,8 +51,32 @@ class Reader:
         """A set or a sum, without relations and commas."""
         raise NotImplementedError
 
+    def relation(self) -> Node:
+        """Values joined by relation signs."""
+        raise NotImplementedError
+
     def sum(self) -> Node:
         """Terms added."""
+        raise NotImplementedError
+
+    def product(self) -> Node:
+        """Factors multiplied, in writing or side by side."""
+        raise NotImplementedError
+
+    def atom(self) -> Node:
+        """One value, bracket or command with its arguments."""
+        raise NotImplementedError
+
+    def group(self) -> Node:
+        """A braced argument, or what stands for one."""
+        raise NotImplementedError
+
+    def script(self) -> Node:
+        """What stands above or below."""
+        raise NotImplementedError
+
+    def closed(self, opening: str, node: Node) -> Node:
+        """``node``, and the bracket that closes ``opening``."""
         raise NotImplementedError
 
     def factor(self) -> Node:

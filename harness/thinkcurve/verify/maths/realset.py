@@ -33,12 +33,12 @@ def real_set(node: Node) -> Pieces:
     if node.head in ("cup", "cap", "minus"):
         left, right = real_set(node.args[0]), real_set(node.args[1])
         if node.head == "cup":
-            return _joined(left + right)
-        return _common(left, right if node.head == "cap" else _complement(right))
+            return joined(left + right)
+        return _common(left, right if node.head == "cap" else complement(right))
     if node.head == "group" and node.name in ("()", "[]", "(]", "[)") and len(node.args) == 2:
         return _interval(node)
     if node.head == "group" and node.name == "{}":
-        return _joined(tuple(_point(arg) for arg in node.args))
+        return joined(tuple(_point(arg) for arg in node.args))
     if node.head == "group" and node.name in ("and", "or", ",") and all(arg.head == "rel" for arg in node.args):
         return _relations(node)
     if node.head == "rel":
@@ -74,7 +74,7 @@ def _interval(node: Node) -> Pieces:
     if low > high:
         raise CannotError("an interval that runs backwards")
     piece = Piece(low, node.name[0] == "[" and low != -mpmath.inf, high, node.name[1] == "]" and high != mpmath.inf)
-    return _joined((piece,))
+    return joined((piece,))
 
 
 def _solved(node: Node) -> Pieces:
@@ -89,9 +89,50 @@ def _solved(node: Node) -> Pieces:
             found = _common(found, _half(sign, _number(right)))
         elif sign in _FLIP and right.head == "sym" and not symbols(left):
             found = _common(found, _half(_FLIP[sign], _number(left)))
+        elif sign in _FLIP and sign != "=":
+            found = _common(found, _solved_for(left, sign, right))
         else:
             raise CannotError("not solved for its variable")
     return found
+
+
+def _solved_for(left: Node, sign: str, right: Node) -> Pieces:
+    """Where a linear or quadratic difference, or the size of a linear one, has the sign."""
+    inner, other = (left, right) if left.head == "fn" else (right, left)
+    if inner.head == "fn" and inner.name == "abs" and not symbols(other):
+        sign = sign if inner is left else _FLIP[sign]
+        far = Node("neg", (other,))
+        if sign == "!=":
+            raise CannotError("not solved for its variable")
+        inside = sign[0] == "<"
+        first = _solved_for(inner.args[0], sign, other)
+        second = _solved_for(inner.args[0], _FLIP[sign], far)
+        return _common(first, second) if inside else joined(first + second)
+    mpmath = library()
+    [name] = symbols(left) | symbols(right)
+    difference = Node("add", (left, Node("neg", (right,))))
+    with mpmath.workdps(80):
+        at = {x: evaluate(difference, 80, {name: mpmath.mpf(x)}) for x in (-3, -1, 0, 1, 2, 7)}
+        c, a = at[0], (at[1] + at[-1]) / 2 - at[0]
+        b = at[1] - a - c
+        scale = 1 + sum(abs(value) for value in at.values())
+        if any(mpmath.im(v) or abs(a * x * x + b * x + c - v) > 1e-60 * scale for x, v in at.items()):
+            raise CannotError("not a polynomial that we solve")
+        if abs(a) <= 1e-60 * scale:
+            if abs(b) <= 1e-60 * scale:
+                raise CannotError("no variable in it")
+            return _half(sign if b > 0 else _FLIP[sign], -c / b)
+        root = b * b - 4 * a * c
+        if root <= 1e-60 * scale:
+            raise CannotError("no two roots")
+        ends = sorted(((-b - mpmath.sqrt(root)) / (2 * a), (-b + mpmath.sqrt(root)) / (2 * a)))
+    if sign == "!=":
+        return complement(tuple(Piece(end, True, end, True) for end in ends))
+    has_ends = sign.endswith("=")
+    between = joined((Piece(ends[0], has_ends, ends[1], has_ends),))
+    if (sign[0] == "<") == (a > 0):
+        return between
+    return complement((Piece(ends[0], not has_ends, ends[1], not has_ends),))
 
 
 def _half(sign: str, value: Any) -> Pieces:
@@ -99,10 +140,10 @@ def _half(sign: str, value: Any) -> Pieces:
     if sign == "=":
         return (Piece(value, True, value, True),)
     if sign == "!=":
-        return _complement((Piece(value, True, value, True),))
+        return complement((Piece(value, True, value, True),))
     if sign[0] == "<":
-        return _joined((Piece(-mpmath.inf, False, value, sign == "<=" and value != mpmath.inf),))
-    return _joined((Piece(value, sign == ">=" and value != -mpmath.inf, mpmath.inf, False),))
+        return joined((Piece(-mpmath.inf, False, value, sign == "<=" and value != mpmath.inf),))
+    return joined((Piece(value, sign == ">=" and value != -mpmath.inf, mpmath.inf, False),))
 
 
 def _relations(node: Node) -> Pieces:
@@ -113,7 +154,7 @@ def _relations(node: Node) -> Pieces:
     common = solved[0]
     for other in solved[1:]:
         common = _common(common, other)
-    either = _joined(tuple(piece for pieces in solved for piece in pieces))
+    either = joined(tuple(piece for pieces in solved for piece in pieces))
     if node.name == "or":
         return either
     return common if node.name == "and" else common or either
@@ -125,7 +166,7 @@ def _same(left: Any, right: Any) -> bool:
     return bool(abs(left - right) <= 1e-60 * max(abs(left), abs(right), 1)) if abs(left - right) < 1 else False
 
 
-def _joined(pieces: Pieces) -> Pieces:
+def joined(pieces: Pieces) -> Pieces:
     """Sorted, empty ones dropped, touching ones merged."""
     if len(pieces) > MAX_PIECES:
         raise CannotError("too many pieces")
@@ -152,14 +193,15 @@ def _touches(left: Piece, right: Piece) -> bool:
     return bool(right.low < left.high)
 
 
-def _complement(pieces: Pieces) -> Pieces:
+def complement(pieces: Pieces) -> Pieces:
+    """All reals that are not in it."""
     mpmath = library()
     found, low, has_low = [], -mpmath.inf, False
     for piece in pieces:
         found.append(Piece(low, has_low, piece.low, not piece.has_low and piece.low != -mpmath.inf))
         low, has_low = piece.high, not piece.has_high and piece.high != mpmath.inf
     found.append(Piece(low, has_low, mpmath.inf, False))
-    return _joined(tuple(p for p in found if p.low != mpmath.inf and p.high != -mpmath.inf))
+    return joined(tuple(p for p in found if p.low != mpmath.inf and p.high != -mpmath.inf))
 
 
 def _common(left: Pieces, right: Pieces) -> Pieces:
@@ -173,7 +215,7 @@ def _common(left: Pieces, right: Pieces) -> Pieces:
             if _same(a.high, b.high):
                 has_high = a.has_high and b.has_high
             found.append(Piece(low, has_low, high, has_high))
-    return _joined(tuple(found))
+    return joined(tuple(found))
 
 
 def same_set(left: Pieces, right: Pieces) -> bool:

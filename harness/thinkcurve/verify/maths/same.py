@@ -6,15 +6,18 @@ in the light of the other one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from thinkcurve.verify.maths import relations
-from thinkcurve.verify.maths.matrices import matrix, shape
+from thinkcurve.verify.maths.families import same_families
+from thinkcurve.verify.maths.matrices import in_components, matrix, shape
 from thinkcurve.verify.maths.numeric import CannotError
+from thinkcurve.verify.maths.piecewise import same_cases
 from thinkcurve.verify.maths.quantity import same_quantity
 from thinkcurve.verify.maths.realset import real_set, same_set
 from thinkcurve.verify.maths.scalar import UNKNOWN, Found
-from thinkcurve.verify.maths.tree import Node, ParseError, const, has, num
+from thinkcurve.verify.maths.tree import Node, ParseError, const, has, num, symbols
 
 LISTS = (",", "and", "or", "{}")
 BRACKETS = ("()", "[]", "(]", "[)")
@@ -31,11 +34,16 @@ def same(gold: Node, answer: Node, depth: int = 0) -> Found:
         return UNKNOWN
     if (found := _words(gold, answer)) is not None:
         return found
+    if (found := same_families(gold, answer)) is not None:
+        return found
     if (found := _relations(gold, answer, depth)) is not None:
         return found
+    if "cases" in (gold.head, answer.head):
+        return _cases(gold, answer)
     if (found := _sets(gold, answer)) is not None:
         return found
-    gold, answer = _spread(gold), _spread(answer)
+    gold, answer = _spread(_unlabelled(gold, answer)), _spread(_unlabelled(answer, gold))
+    gold, answer = in_components(gold, answer), in_components(answer, gold)
     if gold.head == "group" or answer.head == "group":
         return _groups(gold, answer, depth)
     if has(gold, "matrix") or has(answer, "matrix"):
@@ -52,9 +60,19 @@ def same(gold: Node, answer: Node, depth: int = 0) -> Found:
 def _words(gold: Node, answer: Node) -> Found | None:
     """Words are only words; a single letter is one too (``\\text{(B)}`` is B)."""
     sides = [gold, answer]
-    if all(side.head != "words" for side in sides):
+    if not has(gold, "words") and not has(answer, "words"):
         return None
-    folded = [side.name.casefold() if side.head in ("words", "sym") else "" for side in sides]
+    if all(side.head != "words" for side in sides) and not all(_word_list(side) for side in sides):
+        return None
+    lists = [_word_list(side) for side in sides]
+    if all(lists) and max(map(len, lists)) > 1:
+        return Found(sorted(lists[0]) == sorted(lists[1]), "words")
+    if const("R") in sides:
+        return Found(any(side.name in _ALL_REALS for side in sides), "words")
+    folded = [
+        _SYNONYMS.get(side.name.casefold(), side.name.casefold()) if side.head in ("words", "sym") else ""
+        for side in sides
+    ]
     if any(side.head == "const" and side.name == "empty" for side in sides):
         none = ("no solution", "no solutions", "none", "no real solution", "no real solutions", "empty set")
         return Found(any(word in none for word in folded), "words")
@@ -65,6 +83,36 @@ def _words(gold: Node, answer: Node) -> Found | None:
     return Found(False, "words")
 
 
+def _cases(gold: Node, answer: Node) -> Found:
+    """Functions by cases; the same pieces in another order are the same form."""
+    if any(side.head in _NOT_SCALAR for side in (gold, answer)):
+        return _DIFFERENT
+    if gold.head == answer.head and {*_pairs(gold)} == {*_pairs(answer)} and const("else") not in gold.args:
+        return Found(True, "form")
+    return same_cases(gold, answer)
+
+
+def _pairs(node: Node) -> list[tuple[Node, Node]]:
+    return list(zip(node.args[::2], node.args[1::2], strict=True))
+
+
+_SYNONYMS = {"dne": "does not exist"}
+_ALL_REALS = ("all real numbers", "all reals", "real numbers", "the real numbers", "any real number", "all real values")
+_AND = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+")
+
+
+def _word_list(node: Node) -> list[str]:
+    """The words of a list, in one piece (``\\text{Ann, Bob}``) or several; nothing for anything else."""
+    if node.head == "words":
+        return _AND.split(node.name)
+    is_list = node.head == "group" and node.name in LISTS
+    return (
+        [word for arg in node.args for word in _word_list(arg)]
+        if is_list and all(a.head == "words" for a in node.args)
+        else []
+    )
+
+
 # Relations ---------------------------------------------------------------------------------------------------
 
 
@@ -72,12 +120,20 @@ def _relations(gold: Node, answer: Node, depth: int) -> Found | None:
     """``None`` where no relation is involved."""
     if not has(gold, "rel") and not has(answer, "rel"):
         return None
+    if "cases" in (gold.head, answer.head) and "rel" not in (gold.head, answer.head):
+        return None
     left, right = relations.named(gold), relations.named(answer)
     if left and right:
         return _named(gold, answer, left, right, depth)
-    if left and answer.head != "rel" and not has(answer, "rel"):
+    if left is None or right is None:
+        folded = relations.without_indices(gold), relations.without_indices(answer)
+        if (folded[0] == gold) != (folded[1] == answer) and any(relations.named(side) for side in folded):
+            return same(*folded, depth + 1)
+    if left and answer.head == "rel" and not symbols(answer):
+        return _chain(left.value, answer, depth)
+    if left and answer.head != "rel" and (not has(answer, "rel") or answer.head == "cases"):
         return same(left.value, answer, depth + 1)
-    if right and gold.head != "rel" and not has(gold, "rel"):
+    if right and gold.head != "rel" and (not has(gold, "rel") or gold.head == "cases"):
         return same(gold, right.value, depth + 1)
     if right and right.name.head == "group" and gold.head == "group":
         return _named_lists(gold, right.value, depth) or _DIFFERENT
@@ -113,9 +169,9 @@ def _chain(gold: Node, answer: Node, depth: int) -> Found:
 
 
 def _named(gold: Node, answer: Node, left: relations.Named, right: relations.Named, depth: int) -> Found:
-    if left.name == right.name:
-        return same(left.value, right.value, depth + 1)
-    if gold.head == answer.head == "rel" and gold.name == answer.name == "=":
+    if (renamed := relations.same_name(left, right)) is not None:
+        return same(left.value, renamed.value, depth + 1)
+    if gold.head == answer.head == "rel" and gold.name == answer.name == "=" and symbols(gold, answer):
         return relations.same_relation(gold, answer)
     return _DIFFERENT
 
@@ -139,6 +195,7 @@ def _named_lists(gold: Node, answer: Node, depth: int) -> Found | None:
 
 def _as_real_sets(gold: Node, answer: Node) -> Found | None:
     """A relation in one variable against a set of numbers or another such relation."""
+    gold, answer = relations.with_plain_variable(gold), relations.with_plain_variable(answer)
     sides = (gold, answer)
     if any(side.head not in ("rel", "group", "cup", "cap", "minus", "const") for side in sides):
         return None
@@ -162,6 +219,8 @@ def _sets(gold: Node, answer: Node) -> Found | None:
     sides = (gold, answer)
     if all(side.head not in ("cup", "cap", "minus") and side not in (const("R"), const("empty")) for side in sides):
         return None
+    if gold.head == answer.head == "const" and "inf" not in (gold.name, answer.name):
+        return Found(gold == answer, "set")
     if (found := _compared_sets(gold, answer)) is not None:
         return found
     if gold.head == answer.head and gold.head in ("cup", "cap", "minus"):
@@ -179,6 +238,13 @@ def _operands(node: Node) -> tuple[Node, ...]:
     if node.head == "minus":
         return node.args
     return tuple(item for arg in node.args for item in (_operands(arg) if arg.head == node.head else (arg,)))
+
+
+def _unlabelled(node: Node, other: Node) -> Node:
+    """``A(3,-2)`` is the point."""
+    is_point = node.head == "mul" and len(node.args) == 2 and node.args[1].head == "group" and node.args[1].name == "()"
+    is_named = is_point and node.args[0].head == "sym" and node.args[0].name[:1].isupper()
+    return node.args[1] if is_named and other.head == "group" else node
 
 
 # Lists -------------------------------------------------------------------------------------------------------

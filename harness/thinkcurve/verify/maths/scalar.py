@@ -11,8 +11,8 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from thinkcurve.verify.maths.exact import TooLargeError, exact, same_residues
-from thinkcurve.verify.maths.numeric import CannotError, evaluate, library
-from thinkcurve.verify.maths.tree import Node, const, has, symbols
+from thinkcurve.verify.maths.numeric import CannotError, evaluate, library, log_size
+from thinkcurve.verify.maths.tree import Node, const, has, symbols, walk
 
 MAX_SYMBOLS = 8
 SAME, ROUGH, VANISHING = 1e-75, 1e-5, 1e-40  # ROUGH: five digits at 30 leave 75 of the 100
@@ -33,6 +33,8 @@ def same_value(left: Node, right: Node) -> Found:
     """Whether two scalar expressions are equal wherever both are defined."""
     if left == right:
         return Found(True, "form")
+    if has(left, *BINDERS) or has(right, *BINDERS):
+        return _opaque(left, right)
     names, others = symbols(left), symbols(right)
     if not names and not others:
         return _closed(left, right)
@@ -41,16 +43,78 @@ def same_value(left: Node, right: Node) -> Found:
     return _at_points(left, right, sorted(names | others))
 
 
+BINDERS = ("sum", "prod", "int", "lim")
+
+
+def _opaque(left: Node, right: Node) -> Found:
+    """Sums, integrals and limits as unknowns, one for the same ends and body: equal then, or not to be told."""
+    known: list[Node] = []
+    one, other = _with_unknowns(left, known), _with_unknowns(right, known)
+    if has(one, "bound") or has(other, "bound"):
+        return UNKNOWN
+    found = same_value(one, other)
+    return found if found.equal else UNKNOWN
+
+
+def _with_unknowns(node: Node, known: list[Node]) -> Node:
+    if node.head not in BINDERS:
+        return node._replace(args=tuple(_with_unknowns(arg, known) for arg in node.args)) if node.args else node
+    place = next((i for i, other in enumerate(known) if _is_same_operator(node, other)), len(known))
+    if place == len(known):
+        known.append(node)
+    return Node("sym", (), None, f"unknown {place}")
+
+
+def _is_same_operator(left: Node, right: Node) -> bool:
+    if (left.head, left.name, len(left.args)) != (right.head, right.name, len(right.args)):
+        return False
+    return all(
+        bool(same_value(free_bound(one), free_bound(other)).equal)
+        for one, other in zip(left.args, right.args, strict=True)
+    )
+
+
+def free_bound(node: Node) -> Node:
+    """``node`` with its bound variables as names of their own."""
+    if node.head == "bound":
+        return Node("sym", (), None, f"bound {node.name}")
+    return node._replace(args=tuple(free_bound(arg) for arg in node.args)) if node.args else node
+
+
+def near_value(allowed: Fraction, left: Node, right: Node) -> Found:
+    """Whether two scalars are equal, or are numbers that differ by no more than ``allowed``."""
+    found = same_value(left, right)
+    if found.equal or symbols(left, right):
+        return found
+    try:
+        values = exact(left), exact(right)
+        if values[0] is not None and values[1] is not None:
+            return Found(abs(values[0] - values[1]) <= allowed, "tolerance")
+        difference = evaluate(Node("add", (left, Node("neg", (right,)))), 60)
+        return Found(bool(abs(difference) * allowed.denominator <= allowed.numerator), "tolerance")
+    except (CannotError, TooLargeError):
+        return found
+
+
 def _closed(left: Node, right: Node) -> Found:
     try:
         values = exact(left), exact(right)
     except TooLargeError:
-        return _residues(left, right)
+        return Found(False, "size") if _differ_in_size(left, right) else _residues(left, right)
     if values[0] is not None and values[1] is not None:
         if values[0] == values[1]:
             return Found(True, "exact")
         return Found(_is_rounding(left, right, values[0], values[1]), "exact")
     return _numeric(left, right)
+
+
+def _differ_in_size(left: Node, right: Node) -> bool:
+    """Whether the logarithms of two closed values, one of them too large to write out, are plainly apart."""
+    try:
+        one, other = log_size(left), log_size(right)
+    except CannotError:
+        return False
+    return bool(abs(one - other) > 1e-20 * max(abs(one), abs(other), 1))
 
 
 def _residues(left: Node, right: Node) -> Found:
@@ -157,7 +221,15 @@ def _at_points(left: Node, right: Node, names: list[str]) -> Found:
         except CannotError:
             continue
         agreed += 1
-    return Found(True, "points") if agreed >= ENOUGH else UNKNOWN
+    if agreed < ENOUGH:
+        return UNKNOWN
+    if _has_steps(left) or _has_steps(right):  # floor and ceiling part company at whole numbers only
+        return Found(_agree_at_integers(left, right, names), "points")
+    return Found(True, "points")
+
+
+def _has_steps(node: Node) -> bool:
+    return any(item.head == "fn" and item.name in ("floor", "ceil") for item in walk(node))
 
 
 COUNTING = frozenset("nkmN")  # names that stand for whole numbers where everything in an expression is so named
@@ -165,13 +237,15 @@ COUNTING = frozenset("nkmN")  # names that stand for whole numbers where everyth
 
 def _same_at_integers(left: Node, right: Node, names: list[str]) -> bool:
     """``(-1)^n`` is ``cos(n pi)``: in counting variables only whole numbers count."""
-    if not COUNTING.issuperset(names):
-        return False
+    return COUNTING.issuperset(names) and bool(_agree_at_integers(left, right, names))
+
+
+def _agree_at_integers(left: Node, right: Node, names: list[str]) -> bool | None:
     try:
         points = [{name: base + 3 * place for place, name in enumerate(names)} for base in (2, 3, 5, 8, 12, 17, 23, 31)]
         return all(_is_same(left, right, point) for point in points)
     except CannotError:
-        return False
+        return None
 
 
 def _agrees(left: Node, right: Node, point: dict[str, Any]) -> bool:

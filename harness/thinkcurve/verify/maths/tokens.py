@@ -11,16 +11,18 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
+from thinkcurve.verify.maths.characters import latex_signs
 from thinkcurve.verify.maths.tree import ParseError
+from thinkcurve.verify.maths.units import LETTERS
 from thinkcurve.verify.maths.vocabulary import (
     ALIASES,
     BRACKETS,
-    CHARACTERS,
     COMMANDS,
     CONSTANTS,
     FUNCTIONS,
     GREEK,
     IGNORED,
+    NUMBER_SETS,
     NUMBER_WORDS,
     OPERATORS,
     RELATIONS,
@@ -28,6 +30,7 @@ from thinkcurve.verify.maths.vocabulary import (
 )
 
 MAX_CHARS, MAX_TOKENS, MAX_DIGITS, MAX_EXPONENT = 4000, 1200, 4000, 400
+MAX_SHORT = 800  # characters of a text with brackets that are looked at for their pairs
 LONG_DECIMAL = 12  # significant digits from which a decimal may stand for an irrational number
 
 
@@ -42,10 +45,24 @@ class Token(NamedTuple):
 
 _GLUE = re.compile(r"(?<=[0-9])(?:\{,\}|,\\!\s?|\\!\s?|\\,|\\ |\{\\,\}|~)\s?(?=[0-9]{3}(?![0-9]))")
 _NOISE = re.compile(r"(?<!\\)\\[()\[\],;:!> ]|\\?\$|~|\\(?:label|tag)\{[^{}]*\}|\\hspace\*?\{[^{}]*\}")
+_TIMES = re.compile(r"(?<=[0-9])\s*[xX]\s*(?=10\s*(?:\^|\*\*))")  # 6.02 x 10^23
+_HEXADECIMAL = re.compile(r"\\(?:text|mathrm)\{([0-9A-F]+)\}(?=[0-9A-F]*_)")
+_MOD = re.compile(r"\(?\\b?mod(?![a-z])\s*\{?\s*([0-9]+)\}?\)?")
+_PRIME = re.compile(r"\^\s*(?:\{\s*((?:\\prime\s*)+)\}|(\\prime))")
+_CHOSEN = re.compile(r"(?:\{\})?[_^]\s*\{?([0-9a-z]+)\}?\s*(?:\\(?:mathrm|text)\{C\}|C)\s*_\s*\{?([0-9a-z]+)\}?")
+_EITHER_SIGN = re.compile(r"\+/-|(?:(?<=^)|(?<=[=(,]))\+-")
+_CASES = re.compile(
+    r"\\left\s*\\\{\s*\\begin\{(array|matrix|aligned)\}(?:\{[^{}]*\})?(.*?)\\end\{\1\}\s*\\right\s*(?:\.|$)", re.DOTALL
+)
+_FRENCH = re.compile(r"((?<![0-9A-Za-z})\]])\]|\[)([^\[\]()]*?[,;][^\[\]()]*?)([\[\]])")  # ]0, 1] and [0, 1[
+_ANGLED = re.compile(r"\s*\$?\s*<([^<>=]*,[^<>=]*)>\s*\$?\s*")
+_ROW_SKIP = re.compile(r"(\\\\)\s*\[[0-9.]+\s*(?:pt|em|ex|mm|cm)\]")
+_TO = re.compile(r"(?<=[0-9]) to (?=[0-9])")
 _CLOCK = re.compile(r"\b([aApP])\.[mM]\b\.?")
 _TOKEN = re.compile(
     r"(?P<based>(?:[0-9]+|[0-9A-F]*[0-9][0-9A-F]*)_(?:\{\s*(?:\\text\{)?[0-9]{1,2}\}?\s*\}|[0-9]{1,2}|\{?\\text\{[a-z]{3,5}\}\}?))"
     r"|(?P<repeating>[0-9]*\.[0-9]*(?:\\overline\{\s*[0-9]+\s*\}|\\bar\{\s*[0-9]+\s*\}|\\dot\{[0-9]\}))"
+    r"|(?P<dotted>[0-9]*\.[0-9]{2,40}\s?(?:\.\.\.|\\[lc]?dots(?![A-Za-z])))"
     r"|(?P<num>(?:[0-9]+(?:\.[0-9]*(?![0-9])(?!\.))?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4}(?![0-9.A-Za-z^_(]))?)"
     r"|(?P<text>\\(?:text|mathrm|textbf|mathbf|mbox|textrm|operatorname\*?|mathit|textit|mathsf|texttt|mathbb|hbox)"
     r"\s*(?:\{(?P<inner>[^{}\\]*)\}|(?P<letter>[A-Za-z])(?![A-Za-z])))"
@@ -62,14 +79,28 @@ def tokens(text: str) -> list[Token]:
     """All of ``text`` as tokens, ending in one of kind ``end``."""
     if len(text) > MAX_CHARS:
         raise ParseError("too long")
-    if not text.isascii():
-        text = text.translate(CHARACTERS)
+    text = latex_signs(text)
+    text = text.replace("{:}", ":") if "{:}" in text else text
     if ".m" in text or ".M" in text:
         text = _CLOCK.sub(r" \1m", text)
+    if len(text) < MAX_SHORT and ("[" in text or "]" in text):
+        text = _ROW_SKIP.sub(r"\1", text) if "\\\\" in text else text
+        text = _FRENCH.sub(lambda m: f"{'(' if m[1] == ']' else m[1]}{m[2]}{')' if m[3] == '[' else m[3]}", text)
+    if "<" in text and len(text) < MAX_SHORT and (angled := _ANGLED.fullmatch(text)):
+        text = rf"\langle {angled[1]}\rangle "
+    text = _TO.sub(":", text) if " to " in text else text
+    text = _EITHER_SIGN.sub(r"\\pm ", text) if "+" in text else text
+    text = _TIMES.sub("*", text) if "x" in text or "X" in text else text
     if "\\" in text or "$" in text or "~" in text or "{,}" in text:
+        text = _MOD.sub(r"\\pmod{\1}", _HEXADECIMAL.sub(r"\1", text)) if "_" in text or "mod" in text else text
+        if "prime" in text:
+            text = _PRIME.sub(lambda match: "'" * (match[1] or match[2]).count("prime"), text)
+        text = _CASES.sub(r"\\begin{cases}\2\\end{cases}", text) if "\\right" in text and "\\begin" in text else text
         if "\\begin" not in text:
             text = re.sub(r"\\\\(?=[A-Za-z])", r"\\", text)
         text = _NOISE.sub(" ", _GLUE.sub("", text))
+    if "C" in text and "_" in text:
+        text = _CHOSEN.sub(r"\\binom{\1}{\2}", text)
     return _scan(text)
 
 
@@ -103,7 +134,16 @@ def _scan(text: str) -> list[Token]:
 def _tokens_of(match: re.Match[str]) -> list[Token]:
     kind = match.lastgroup or ""
     if match["text"] is not None:
-        return _words((match["inner"] if match["inner"] is not None else match["letter"]).strip(), True)
+        inner = match["inner"] if match["inner"] is not None else match["letter"]
+        if (
+            match[0].startswith(("\\mathbb", "\\mathbf"))
+            and inner in NUMBER_SETS
+            and (inner != "C" or "bb" in match[0])
+        ):
+            return [Token("const", inner)]
+        if match[0].startswith(("\\mathbf", "\\textbf")) and inner in ("i", "j", "k"):
+            return [Token("cmd", "vec"), Token("name", inner)]
+        return _words(inner.strip(), True, match[0].startswith(("\\text{", "\\mathrm", "\\textrm", "\\mbox")))
     text = match[0]
     if kind == "num":
         return [_number(text)]
@@ -117,7 +157,7 @@ def _tokens_of(match: re.Match[str]) -> list[Token]:
         return _words(text, False)
     if kind == "based":
         return [_based(text)]
-    return [_repeating(text)]
+    return [_dotted(text) if kind == "dotted" else _repeating(text)]
 
 
 def _number(text: str) -> Token:
@@ -158,6 +198,18 @@ def _repeating(text: str) -> Token:
     lead, cycle = head[0] if head else "", tail[1] if tail else "0"
     value = int((whole or "0") + lead) + Fraction(int(cycle), 10 ** len(cycle) - 1)
     return Token("num", "", value / 10 ** len(lead))
+
+
+_CYCLE = re.compile(r"([0-9]*?)(?:([0-9])\2{2,}|([0-9]{2,12}?)\3+)")
+
+
+def _dotted(text: str) -> Token:
+    """``0.333...`` is a third: one digit three times, or several twice; ``3.1415...`` is nothing that we know."""
+    whole, _, rest = text.partition(".")
+    match = _CYCLE.fullmatch(re.match(r"[0-9]*", rest)[0])  # type: ignore[index]  # the pattern matches nothing too
+    if match is None:
+        raise ParseError("and so on")
+    return _repeating(f"{whole}.{match[1]}{{{match[2] or match[3]}}}")
 
 
 def _mark(text: str) -> Token:
@@ -219,7 +271,7 @@ _PERCENT = frozenset(("percent", "percentage", "pct"))
 _DEGREE = frozenset(("degree", "degrees", "deg"))
 
 
-def _words(word: str, is_text: bool) -> list[Token]:
+def _words(word: str, is_text: bool, is_upright: bool = False) -> list[Token]:
     """``and`` and ``or`` separate; names of functions and constants; single letters; the rest is natural language."""
     lower = word.lower().strip(".")
     if not word:
@@ -233,19 +285,19 @@ def _words(word: str, is_text: bool) -> list[Token]:
     if lower in _DEGREE:
         return [Token("op", "deg")]
     if is_text:
-        return _text(word)
+        return _text(word, is_upright)
     if len(word) == 1:
         return [Token("name", word)]
     return _plain(word)
 
 
-def _text(word: str) -> list[Token]:
-    if word in ("R", "Z", "Q", "N", "C"):
-        return [Token("const", "R") if word == "R" else Token("name", word)]
+def _text(word: str, is_upright: bool) -> list[Token]:
+    if word == "R":
+        return [Token("const", "R")]
     if len(word) == 1 and word.isalpha():
-        return [Token("name", word)]
+        return [Token("text" if is_upright and word in LETTERS else "name", word)]
     name = ALIASES.get(word, word)
-    if name in FUNCTIONS:
+    if name in FUNCTIONS and name != "min":
         return [Token("fn", name)]
     if name in CONSTANTS:
         return [Token("const", CONSTANTS[name])]

@@ -10,12 +10,17 @@ sym, const            a variable; ``pi e i inf R empty dots``
 add mul neg div pow   arithmetic; pm, mp: plus-minus of one argument
 fn                    the function ``name`` of ``args``
 unit percent degree   one value and what was written behind it
+near                  one value of a gold, and in ``value`` the difference from it that counts as none
 based                 the digits ``name`` (``1101_2``) with their ``value``
 ratio                 ``a:b:c`` (also a time of day)
 group                 a list; ``name`` is its brackets: ``()``, ``[)``, ``{}``, or ``,`` ``and`` ``or`` for none
 rel                   a chain of relations; ``name`` holds the signs between the ``args``
 cup cap minus         sets
 matrix                rows times columns in ``name``, entries row by row
+bound                 a variable that an operator binds, numbered from the inside
+sum prod int lim      what could not be written out: the ends, then the body
+cases                 values and their conditions, by turns; the last condition may be ``else``
+family                values with one ``bound`` whole number in them, over ``name`` (``Z`` or ``N``)
 words                 natural language, folded
 ====================  =====================================================================================
 """
@@ -57,6 +62,13 @@ def walk(node: Node) -> Iterator[Node]:
         item = stack.pop()
         yield item
         stack.extend(item.args)
+
+
+def replaced(node: Node, old: Node, new: Node) -> Node:
+    """``node`` with every ``old`` in it made ``new``."""
+    if node == old:
+        return new
+    return node._replace(args=tuple(replaced(arg, old, new) for arg in node.args)) if node.args else node
 
 
 def symbols(*nodes: Node) -> frozenset[str]:

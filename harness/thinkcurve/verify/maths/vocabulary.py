@@ -8,20 +8,23 @@ def _set(text: str) -> frozenset[str]:
 
 
 FUNCTIONS = _set("""
-    sin cos tan cot sec csc sinh cosh tanh coth arcsin arccos arctan arccot arcsec arccsc ln log lg exp max
+    sin cos tan cot sec csc sinh cosh tanh coth arcsin arccos arctan arccot arcsec arccsc arcsinh arccosh arctanh
+    ln log lg exp max
     min gcd lcm abs binom factorial floor ceil sqrt cbrt det Re Im sgn arg
 """)
 ALIASES = {
     **dict.fromkeys(("asin", "Arcsin"), "arcsin"),
     **dict.fromkeys(("acos", "Arccos"), "arccos"),
     **dict.fromkeys(("atan", "Arctan", "arctg"), "arctan"),
+    **{f"{prefix}{name}": f"arc{name}" for prefix in ("a", "ar") for name in ("sinh", "cosh", "tanh")},
+    **{"acot": "arccot", "asec": "arcsec", "acsc": "arccsc"},
     **{"Abs": "abs", "binomial": "binom", "ceiling": "ceil"},
     **{"tg": "tan", "ctg": "cot", "cosec": "csc"},
 }
 GREEK = _set("""
     alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma
     tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell
-    hbar nabla
+    hbar nabla imath jmath top
 """)
 CONSTANTS = {
     **dict.fromkeys(("pi", "uppi", "Pi_"), "pi"),
@@ -30,6 +33,7 @@ CONSTANTS = {
     **dict.fromkeys(("ldots", "dots", "cdots", "dotsc", "dotsb", "vdots"), "dots"),
     **dict.fromkeys(("R", "Reals", "reals"), "R"),
 }
+NUMBER_SETS = _set("R Z Q N C")
 NUMBER_WORDS = {
     word: value
     for value, word in enumerate(
@@ -42,9 +46,10 @@ RELATIONS = {
     **dict.fromkeys(("ne", "neq"), "!="),
     **dict.fromkeys(("approx", "simeq", "cong"), "~"),
     **{"lt": "<", "gt": ">", "in": "in", "equiv": "=="},
+    **dict.fromkeys(("to", "rightarrow", "Rightarrow", "longrightarrow"), "to"),
 }
 OPERATORS = {
-    **{"cdot": "*", "times": "*", "ast": "*", "div": "/", "pm": "pm", "mp": "mp"},
+    **{"cdot": "*", "times": "*", "ast": "*", "div": "/", "pm": "pm", "mp": "mp", "colon": ":"},
     **{"cup": "cup", "cap": "cap", "setminus": "minus", "backslash": "minus", "bigcup": "cup"},
 }
 BRACKETS = {
@@ -64,24 +69,15 @@ BRACKETS = {
 IGNORED = _set("""
     left right middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr displaystyle textstyle
     scriptstyle limits nolimits quad qquad mathstrut strut angle triangle square rm bf it cal phantom
-    hspace
+    hspace mathrm mathbf mathit operatorname textstyle bmod
 """)
+DIFFERENTIALS = _set("dx dy dz dt du dv dr ds dw")
 COMMANDS = _set("""
     frac sqrt binom choose pmod overline underline bar vec hat widehat tilde dot boldsymbol bm begin end boxed
+    overrightarrow overleftarrow overleftrightarrow widetilde
+    sum prod int lim over
 """)
 SAME = {
     **dict.fromkeys(("dfrac", "tfrac", "cfrac"), "frac"),
     **dict.fromkeys(("dbinom", "tbinom"), "binom"),
 }
-
-CHARACTERS = str.maketrans(
-    {"−": "-", "–": "-", "—": "-", "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "∙": r"\cdot ", "⁄": "/"}
-    | {"÷": r"\div ", "π": r"\pi ", "∞": r"\infty ", "°": r"^\circ ", "²": "^2", "³": "^3", "′": "'", "√": r"\sqrt "}
-    | {"≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in "}
-    | {"∅": r"\emptyset ", "±": r"\pm ", "∖": r"\setminus ", "ℝ": r"\R ", "θ": r"\theta ", "∠": r"\angle "}
-    | {"⟨": r"\langle ", "⟩": r"\rangle "}
-    | {"α": r"\alpha ", "β": r"\beta ", "γ": r"\gamma ", "λ": r"\lambda ", "φ": r"\phi "}
-    | {"\u00a0": " ", "\u2009": r"\,", "\u202f": r"\,", "⩽": r"\le ", "⩾": r"\ge ", "½": r"\frac12 ", "¼": r"\frac14 "}
-    | {"，": ",", "（": "(", "）": ")", "：": ":", "＝": "=", "。": ".", "€": "", "£": "", "¥": ""}
-    | {chr(0xFF10 + digit): str(digit) for digit in range(10)}
-)  # fmt: skip
