@@ -17,16 +17,13 @@ from thinkcurve.budget import Budget
 from thinkcurve.errors import UsageError
 from thinkcurve.pipeline import Prompt, Session, check_fits, open_session
 from thinkcurve.plugins import find_backend, load_task, open_backend
-from thinkcurve.problem import Custom, FunctionTests, Problem, StdioTests, fingerprint
-from thinkcurve.provenance import git_commit, hardware, now, versions
+from thinkcurve.selection import Chosen, check_tasks, choose, new_sitting, ready_judge
 from thinkcurve.store import (
     SCHEMA_VERSION,
     Journal,
     Manifest,
     ModelRecord,
     Records,
-    Sitting,
-    TaskRecord,
     Warn,
     manifest_path,
     read_manifest,
@@ -36,19 +33,6 @@ from thinkcurve.study import Study, check_study, merge
 from thinkcurve.tables import read_records, restore_journal
 from thinkcurve.task import Task
 from thinkcurve.verify.judge import Judge
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """A task with the problems of it that the study takes."""
-
-    task: Task
-    problems: Sequence[Problem]
-
-    @property
-    def record(self) -> TaskRecord:
-        """What the manifest says of it."""
-        return TaskRecord(self.task.name, self.task.version, len(self.problems), fingerprint(self.problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +54,7 @@ class Plan:
     prompts: dict[str, list[Prompt]]
     records: Records
     manifest: Manifest
+    judge: Judge
     journal: Journal | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -97,7 +82,7 @@ class Plan:
         return sum(len(self.missing(unit)) for unit in self.units())
 
     async def aclose(self) -> None:
-        """Close the journal and every backend; closing twice is harmless."""
+        """Close the journal, the judge and every backend; closing twice is harmless."""
         await self._stack.aclose()
 
 
@@ -127,21 +112,23 @@ async def prepare(
             find_backend(spec)
     old = _old_manifest(run)
     study = merge(old.study, study) if old else study
-    chosen = [_choose(given.tasks.get(name) or load_task(name), name, study.limit) for name in study.tasks]
+    chosen = [choose(given.tasks.get(name) or load_task(name), name, study.limit) for name in study.tasks]
     async with AsyncExitStack() as stack:
         journal = None if is_dry or old is None else _open_journal(stack, run)
         sessions = [_open(stack, spec, study, given) for spec in study.models]
         prompts = {s.spec: [s.prompt(c.task, p) for c in chosen for p in c.problems] for s in sessions}
         for session in sessions:
             check_fits(session, prompts[session.spec], study.budgets)
-        manifest = _manifest(study, sessions, chosen, old)
+        judge = await ready_judge([] if is_dry else chosen, study.sandbox)
+        stack.push_async_callback(judge.aclose)
+        manifest = _manifest(study, sessions, chosen, old, judge)
         records = read_records(run, warn) if old else Records()
         _check_prompts(records, prompts)
         if not is_dry:
             _make_directory(run)
             journal = journal or _open_journal(stack, run)
             write_manifest(run, manifest)
-        return Plan(study, run, sessions, prompts, records, manifest, journal, stack.pop_all())
+        return Plan(study, run, sessions, prompts, records, manifest, judge, journal, stack.pop_all())
 
 
 def _open_journal(stack: AsyncExitStack, run: Path) -> Journal:
@@ -160,25 +147,6 @@ def _open(stack: AsyncExitStack, spec: str, study: Study, given: Given) -> Sessi
     return open_session(spec, backend, study)
 
 
-def _choose(task: Task, name: str, limit: int | None) -> Chosen:
-    problems = task.problems()
-    problems = problems if limit is None else problems[:limit]
-    if not problems:
-        raise UsageError(f"task {name!r} has no problems")
-    seen: set[str] = set()
-    for problem in problems:
-        if problem.task != name or task.name != name:
-            raise UsageError(f"task {name!r} calls itself {problem.task!r} in {problem.id}; the names must agree")
-        if problem.id in seen:
-            raise UsageError(f"task {name!r} has two problems with the id {problem.id!r}")
-        if isinstance(problem.reference, Custom):
-            raise UsageError(
-                f"no verifier can judge {problem.id}: its reference asks for {problem.reference.verifier!r}"
-            )
-        seen.add(problem.id)
-    return Chosen(task, problems)
-
-
 def _old_manifest(run: Path) -> Manifest | None:
     """The manifest of the run that is to be gone on with, if there is one."""
     if manifest_path(run).exists():
@@ -195,29 +163,21 @@ def _make_directory(run: Path) -> None:
         raise UsageError(f"cannot make directory {str(run)!r}: {error.strerror}") from error
 
 
-def _manifest(study: Study, sessions: Sequence[Session], chosen: Sequence[Chosen], old: Manifest | None) -> Manifest:
+def _manifest(
+    study: Study, sessions: Sequence[Session], chosen: Sequence[Chosen], old: Manifest | None, judge: Judge
+) -> Manifest:
     models = tuple(ModelRecord(s.spec, msgspec.to_builtins(s.backend.model)) for s in sessions)
     if old:
         _check_models(old.models, models)
-        _check_tasks(old.tasks, chosen)
-    sitting = Sitting(
-        started=now(),
-        versions=versions(),
-        hardware=hardware(),
-        verifier=Judge().describe(probe_sandbox=_has_code(chosen)),
-        git_commit=git_commit(),
-    )
+        check_tasks(old.tasks, chosen, "give another directory with -o")
     return Manifest(
         schema=SCHEMA_VERSION,
         study=study,
         models=models,
         tasks=tuple(c.record for c in chosen),
-        sittings=(*(old.sittings if old else ()), sitting),
+        sittings=(*(old.sittings if old else ()), new_sitting(judge)),
+        regrades=old.regrades if old else (),
     )
-
-
-def _has_code(chosen: Sequence[Chosen]) -> bool:
-    return any(isinstance(p.reference, FunctionTests | StdioTests) for c in chosen for p in c.problems[:1])
 
 
 def _check_models(old: Sequence[ModelRecord], new: Sequence[ModelRecord]) -> None:
@@ -230,17 +190,6 @@ def _check_models(old: Sequence[ModelRecord], new: Sequence[ModelRecord]) -> Non
                     f"model {record.spec!r} is not the one this run began with ({key} {before}, now {after}); "
                     "give another directory with -o"
                 )
-
-
-def _check_tasks(old: Sequence[TaskRecord], chosen: Sequence[Chosen]) -> None:
-    known = {record.name: record for record in old}
-    for choice in chosen:
-        before = known.get(choice.task.name)
-        if before and fingerprint(choice.problems[: before.n_problems]) != before.fingerprint:
-            raise UsageError(
-                f"task {choice.task.name!r} has other problems than this run began with "
-                f"(version {before.version}, now {choice.task.version}); give another directory with -o"
-            )
 
 
 def _check_prompts(records: Records, prompts: dict[str, list[Prompt]]) -> None:

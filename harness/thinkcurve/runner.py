@@ -19,7 +19,6 @@ from thinkcurve.plan import Plan, Unit
 from thinkcurve.provenance import now
 from thinkcurve.store import Attempt, Event, Failure, Journal, Records, Trace, write_manifest
 from thinkcurve.tables import compact
-from thinkcurve.verify.judge import Judge
 
 Listener = Callable[[Event], None]
 IN_FLIGHT_PER_SLOT = 2
@@ -40,7 +39,6 @@ async def carry_out(plan: Plan, *, listener: Listener = lambda _: None) -> Recor
             await worker.run_all()
         finally:
             plan.journal.sync()
-            await worker.judge.aclose()
     return plan.records
 
 
@@ -58,7 +56,6 @@ class _Worker:
         self.plan = plan
         self.journal = journal
         self.listener = listener
-        self.judge = Judge()
         self.slots = {s.spec: asyncio.Semaphore(s.backend.concurrency) for s in plan.sessions}
 
     async def run_all(self) -> None:
@@ -111,7 +108,7 @@ class _Worker:
             return None
 
     async def _grade(self, unit: Unit, trace: Trace, made: Cut, served: list[Budget], generation: Generation) -> None:
-        judgement = await self.judge.judge(unit.prompt.problem.reference, generation.text)
+        judgement = await self.plan.judge.judge(unit.prompt.problem.reference, generation.text)
         first = attempt_of(unit.session, unit.prompt, trace, made, served[0], generation, judgement)
         self._record(first)
         for budget in served[1:]:

@@ -25,7 +25,8 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     ``answer_tokens`` is the answer's own reserve, never eaten by thinking. ``traces`` is ``shared`` (one trace
     serves the whole ladder) or ``separate`` (a trace a budget: the control that `shared` is tested against).
-    ``model_options`` holds a table of backend options for each model spec.
+    ``model_options`` holds a table of backend options for each model spec. ``sandbox`` is the least isolation that
+    code answers may be run at: ``strict`` (namespaces), ``standard`` (those or Landlock), ``weak`` (anything).
     """
 
     models: tuple[str, ...] = ("embedded",)
@@ -40,6 +41,7 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     top_k: int = 0
     answer_tokens: int = 256
     traces: Literal["shared", "separate"] = "shared"
+    sandbox: Literal["strict", "standard", "weak"] = "standard"
     model_options: dict[str, dict[str, Any]] = {}
 
     @property
@@ -54,7 +56,7 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
         return {key: value for key, value in fields.items() if key not in GROWING}
 
 
-GROWING = frozenset({"models", "tasks", "budgets", "samples", "limit", "model_options"})
+GROWING = frozenset({"models", "tasks", "budgets", "samples", "limit", "model_options", "sandbox"})
 
 
 def check_study(study: Study, where: str = "study") -> Study:

@@ -33,6 +33,13 @@ Examples:
 @click.option("--temperature", type=float, metavar="T", help="0 is greedy.")
 @click.option("--answer-tokens", type=int, metavar="N", help="The answer's own reserve of tokens.")
 @click.option(
+    "--sandbox",
+    type=click.Choice(["strict", "standard", "weak"]),
+    metavar="LEVEL",
+    envvar="THINKCURVE_SANDBOX",
+    help="Least isolation of code answers: strict, standard, weak.",
+)
+@click.option(
     "--model-option",
     "options",
     multiple=True,

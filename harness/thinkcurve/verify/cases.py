@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from thinkcurve.problem import FunctionTests
+from thinkcurve.verify.inside.wire import Opaque
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +31,18 @@ class Check:
 
     def holds(self, got: object) -> bool:
         """Whether a decoded result passes. Only exact built-in types get here, so no foreign ``__eq__`` runs."""
-        if type(got).__name__ == "Opaque":
+        if isinstance(got, Opaque):
             return False
         if self.rule == "is":
             return got is self.expected
-        if self.rule in ("true", "false"):
-            return bool(got) is (self.rule == "true")
-        if self.tolerance is None:
-            return bool(got == self.expected)
-        return _is_near(got, self.expected, self.tolerance)
+        try:
+            if self.rule in ("true", "false"):
+                return bool(got) is (self.rule == "true")
+            if self.tolerance is None:
+                return bool(got == self.expected)
+            return _is_near(got, self.expected, self.tolerance)
+        except ArithmeticError:  # a signalling NaN
+            return False
 
 
 @functools.lru_cache(maxsize=4096)
@@ -46,16 +50,16 @@ def checks(reference: FunctionTests) -> tuple[Check, ...] | None:
     """The checks of a reference, ``None`` when it holds anything that is not literal (or nothing at all)."""
     try:
         if reference.cases:
-            return tuple(_from_case(case.args, case.expected) for case in reference.cases)
+            return tuple(_from_case(case.args, case.expected, reference.tolerance) for case in reference.cases)
         return _from_test(reference.test, reference.entry_point) or None
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         return None
 
 
-def _from_case(args: str, expected: str) -> Check:
+def _from_case(args: str, expected: str, tolerance: float | None) -> Check:
     if not isinstance(ast.literal_eval(args), list | tuple):
         raise ValueError("args is a list literal")
-    return Check(args, "equal", ast.literal_eval(expected))
+    return Check(args, "equal", ast.literal_eval(expected), tolerance)
 
 
 def _from_test(test: str, entry_point: str) -> tuple[Check, ...]:
@@ -137,13 +141,15 @@ def _arguments(node: ast.expr, name: str) -> str:
 
 
 def _is_near(got: object, expected: object, tolerance: float) -> bool:
-    """Numbers within ``tolerance``, through lists and tuples of the same type and length."""
+    """Numbers within ``tolerance``, through lists, tuples and dicts of the same type and length."""
     if isinstance(expected, list | tuple):
         return (
             type(got) is type(expected)
             and len(got) == len(expected)
             and all(_is_near(g, e, tolerance) for g, e in zip(got, expected, strict=True))
         )
+    if isinstance(expected, dict) and isinstance(got, dict):
+        return got.keys() == expected.keys() and all(_is_near(got[key], expected[key], tolerance) for key in expected)
     if isinstance(got, int | float | complex) and isinstance(expected, int | float | complex):
         try:
             return got == expected or abs(got - expected) <= tolerance

@@ -7,13 +7,17 @@ with a reason, never ``incorrect``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from thinkcurve.problem import Choice, FunctionTests, Judgement, MathAnswer, Reference, StdioTests, Verdict
-from thinkcurve.verify import extract, math
+from thinkcurve.verify import extract, extract_code, math
 from thinkcurve.verify.notation import normal
 
 if TYPE_CHECKING:
+    import asyncio
+
+    from thinkcurve.verify.probes import Finding
     from thinkcurve.verify.sandbox import Zygotes
     from thinkcurve.verify.worker import MathWorkers
 
@@ -34,6 +38,17 @@ class Judge:
         self._cache: dict[tuple[Reference, str], Judgement] = {}
         self._maths: MathWorkers | None = None
         self._sandbox: Zygotes | None = None
+        self._finding: Finding | None = None
+        self._opening: asyncio.Lock | None = None
+
+    async def prepare(self, references: Iterable[Reference]) -> None:
+        """Find and try the sandbox where one of ``references`` needs it, so that nothing is spent in vain.
+
+        Raises ``SandboxRefused`` where this machine cannot isolate answers as well as was asked. Takes about a
+        second the first time in a process.
+        """
+        if any(isinstance(reference, FunctionTests | StdioTests) for reference in references):
+            await self._open_sandbox()
 
     async def judge(self, reference: Reference, answer: str) -> Judgement:
         """The verdict on ``answer``, which is the text after the thinking only."""
@@ -55,21 +70,13 @@ class Judge:
         if sandbox is not None:
             await sandbox.aclose()
 
-    def describe(self, *, probe_sandbox: bool = False) -> dict[str, str]:
-        """Versions of the maths libraries, and what walls the sandbox has, for the manifest; imports none of them.
-
-        A sandbox that has not run yet is ``not started``, unless ``probe_sandbox`` asks for its self-test (0.1 s).
-        """
+    def describe(self) -> dict[str, str]:
+        """Versions of the maths libraries, and the sandbox as far as it was needed; imports none of them."""
         found = {name: _version(name) for name in _LIBRARIES}
-        return found | self._describe_sandbox(probe_sandbox)
-
-    def _describe_sandbox(self, probe_sandbox: bool) -> dict[str, str]:
-        from thinkcurve.verify import sandbox
-
-        hello = self._sandbox.pool.hello if self._sandbox else None
-        if hello is not None:
-            return sandbox.describe(hello.header)
-        return sandbox.self_test() if probe_sandbox else {"sandbox": "not started", "sandbox_network": "unknown"}
+        if self._finding is None:
+            return found | {"sandbox": "not needed"}
+        refused = " ".join(name for name, is_refused in self._finding.refused.items() if is_refused)
+        return found | {"sandbox": self._finding.summary, "sandbox_refused": refused, "sandbox_least": self._level}
 
     def _remember(self, key: tuple[Reference, str], judgement: Judgement) -> None:
         if len(self._cache) >= CACHE_SIZE:
@@ -78,37 +85,51 @@ class Judge:
 
     async def _judge(self, reference: Reference, answer: str) -> Judgement:
         if isinstance(reference, MathAnswer):
-            return await self._judge_math(reference.answer, answer)
+            return await self._judge_math(reference, answer)
         if isinstance(reference, Choice):
             return judge_choice(reference, answer)
         if isinstance(reference, FunctionTests | StdioTests):
             return await self._judge_code(reference, answer)
         return Judgement(Verdict.UNVERIFIED, "no_verifier")
 
-    async def _judge_math(self, gold: str, answer: str) -> Judgement:
-        reading = math.judge_text(gold, answer)
+    async def _judge_math(self, reference: MathAnswer, answer: str) -> Judgement:
+        reading = math.judge_text(reference.answer, answer, reference)
         if isinstance(reading, extract.Missing):
             return Judgement(Verdict.NO_ANSWER, reading.reason)
         found, compared = reading
         equal, reason, cpu_s = compared.equal, compared.reason, 0.0
         if equal is None and not reason:
-            told = await self._math_workers().compare(compared.gold, compared.answer, is_ordered=compared.is_ordered)
+            told = await self._math_workers().compare(compared.gold, compared.answer)
             equal, reason, cpu_s = told
+            if equal and not compared.is_trusted:
+                equal, reason = None, "parse"
         return _judgement(equal, reason, compared.rung, found, cpu_s)
 
     async def _judge_code(self, reference: FunctionTests | StdioTests, answer: str) -> Judgement:
         from thinkcurve.verify import sandbox
 
-        entry_point = reference.entry_point if isinstance(reference, FunctionTests) else ""
-        found = extract.code_answer(answer, entry_point)
-        if isinstance(found, extract.Missing):
-            return Judgement(Verdict.NO_ANSWER, found.reason)
-        if self._sandbox is None:
-            self._sandbox = sandbox.Zygotes(self._workers)
-        outcome = await sandbox.judge_code(self._sandbox, reference, found.text)
-        return Judgement(
-            outcome.verdict, outcome.reason, f"sandbox/{found.rule}", found.text, found.span, outcome.cpu_s
-        )
+        entry_point = prompt = ""
+        if isinstance(reference, FunctionTests):
+            entry_point, prompt = reference.entry_point, reference.prompt
+        program = extract_code.program(answer, entry_point, has_prompt=bool(prompt))
+        if isinstance(program, extract.Missing):
+            return Judgement(Verdict.NO_ANSWER, program.reason)
+        found, is_continuation = program
+        runner = await self._open_sandbox()
+        outcome = await sandbox.judge_code(runner, reference, found.text, is_continuation=is_continuation)
+        rung = f"sandbox/{found.rule}" + "/continued" * is_continuation
+        return Judgement(outcome.verdict, outcome.reason, rung, found.text, found.span, outcome.cpu_s)
+
+    async def _open_sandbox(self) -> Zygotes:
+        import asyncio
+
+        from thinkcurve.verify import probes
+
+        self._opening = self._opening or asyncio.Lock()
+        async with self._opening:
+            if self._sandbox is None:
+                self._sandbox, self._finding = await probes.open_sandbox(self._workers, self._level)
+            return self._sandbox
 
     def _math_workers(self) -> MathWorkers:
         from thinkcurve.verify.worker import MathWorkers
@@ -124,17 +145,22 @@ def judge_choice(reference: Choice, answer: str) -> Judgement:
     if isinstance(found, extract.Missing):
         return Judgement(Verdict.NO_ANSWER, found.reason)
     letter = _letter(found.text, reference.choices)
+    if letter is None and found.rule in ("boxed", "announced"):  # "The answer is (A), not (B)."
+        leading = extract.letter_answer(answer)
+        letter = leading.text if leading else None
     if letter is None:
         return Judgement(Verdict.NO_ANSWER, "nothing", f"choice/{found.rule}", found.text, found.span)
     return _judgement(letter == reference.answer.strip().strip("()").upper(), "", "choice", found, 0.0)
 
 
 def _letter(text: str, choices: tuple[str, ...]) -> str | None:
-    """The letter that ``text`` chooses: itself, or that of the one option with these words."""
+    """The letter that ``text`` chooses: itself, or that of the one option with these words or this value."""
     if len(text) == 1 and text.isalpha():
         return text.upper()
     wanted = normal(text).casefold()
     matching = [index for index, choice in enumerate(choices) if normal(choice).casefold() == wanted]
+    if not matching:  # the same mathematics in other signs
+        matching = [index for index, choice in enumerate(choices) if math.compare(choice, text).equal]
     return chr(ord("A") + matching[0]) if len(matching) == 1 else None
 
 

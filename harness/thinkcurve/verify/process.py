@@ -10,18 +10,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import struct
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 
 import msgspec
 
+from thinkcurve.verify.inside import scratch
+
 LENGTHS = struct.Struct(">II")
 MAX_FRAME_BYTES = 64 << 20  # a child that announces more is broken
+HOME = "{home}"  # in a command: the empty directory that the child is started in
 START_WALL_S = 60.0  # importing sympy on a busy machine took 8 s
 
 
@@ -49,7 +53,9 @@ class Reply:
     def number(self, key: str) -> float:
         """The header's number under ``key``, or 0."""
         value = self.header.get(key, 0.0)
-        return float(value) if isinstance(value, int | float) else 0.0
+        with contextlib.suppress(OverflowError):
+            return float(value) if isinstance(value, int | float) else 0.0
+        return 0.0
 
 
 def pack(header: Mapping[str, object], payload: bytes = b"") -> bytes:
@@ -79,27 +85,47 @@ class Child:
     @classmethod
     async def start(cls, command: Sequence[str]) -> Child:
         """Start ``command`` in an empty directory of its own, with no environment, and wait for its first frame."""
-        home = tempfile.mkdtemp(prefix="thinkcurve-")
+        home = _make_home()
+        complaints = tempfile.TemporaryFile()  # noqa: SIM115  closed below
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                cwd=home,
-                env=_environment(),
-                start_new_session=True,
-            )
+            child = await cls._spawn(command, home, complaints)
         except OSError as error:
-            shutil.rmtree(home, ignore_errors=True)
+            _remove(home)
+            complaints.close()
             raise ChildLost(f"could not start {command[0]!r}: {error}") from error
-        child = cls(process, home)
         try:
             child.hello = await child._receive(START_WALL_S)
+            if problem := child.hello.text("error"):
+                raise ChildLost(problem)
+        except ChildLost as lost:
+            await child.kill()
+            raise ChildLost(_last_words(complaints) or str(lost)) from None
         except BaseException:
             await child.kill()
             raise
+        finally:
+            complaints.close()
         return child
+
+    @classmethod
+    async def _spawn(cls, command: Sequence[str], home: str, complaints: IO[bytes]) -> Child:
+        """Start the process; cancelled half-way, end it as a group, which asyncio itself would not."""
+        coroutine = asyncio.create_subprocess_exec(
+            *(word.replace(HOME, home) for word in command),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=complaints,
+            cwd=home,
+            env=_environment(),
+            start_new_session=True,
+        )
+        starting = asyncio.ensure_future(coroutine)
+        try:
+            return cls(await asyncio.shield(starting), home)
+        except asyncio.CancelledError:
+            await cls(await starting, home).kill()
+            complaints.close()
+            raise
 
     async def ask(self, request: bytes, wall_s: float) -> Reply:
         """Send one frame and wait for the one that answers it."""
@@ -111,20 +137,41 @@ class Child:
 
     async def kill(self) -> None:
         """End the process group and remove its directory."""
-        _kill_group(self.pid)
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        if self.is_alive:
+            _kill(self._process)
+        await self._drain()
         await self._process.wait()
         if self._process.stdin is not None:
             self._process.stdin.close()
-        shutil.rmtree(self._home, ignore_errors=True)
+        await asyncio.to_thread(_remove, self._home)
+
+    async def _drain(self) -> None:
+        """Read what is still in the pipe: asyncio calls a process ended only when its pipes are read to their ends."""
+        assert self._process.stdout is not None
+        with contextlib.suppress(RuntimeError, OSError):  # RuntimeError: somebody is reading, and so drains it
+            while await self._process.stdout.read(1 << 16):
+                pass
+
+    async def say(self, frame: bytes, wall_s: float) -> None:
+        """Send one frame without waiting for an answer; ``ChildLost`` when it is not taken in time."""
+        assert self._process.stdin is not None
+        try:
+            with contextlib.suppress(OSError):
+                self._process.stdin.write(frame)
+                await asyncio.wait_for(self._process.stdin.drain(), wall_s)
+        except TimeoutError:
+            raise ChildLost("a word was not taken in time", is_late=True) from None
+
+    async def hear(self, wall_s: float) -> Reply:
+        """The next frame; ``ChildLost`` when none comes in time."""
+        return await self._receive(wall_s)
 
     async def _receive(self, wall_s: float) -> Reply:
         try:
             return await asyncio.wait_for(self._read_frame(), wall_s)
         except TimeoutError:
             raise ChildLost("no answer in time", is_late=True) from None
-        except (asyncio.IncompleteReadError, OSError, msgspec.DecodeError) as error:
+        except (asyncio.IncompleteReadError, OSError, ValueError, RecursionError) as error:
             raise ChildLost(f"no answer: {error}", signal_number=await self._signal()) from None
 
     async def _read_frame(self) -> Reply:
@@ -163,18 +210,23 @@ class Pool:
 
     async def ask(self, request: bytes, wall_s: float) -> Reply:
         """One request to one child; ``ChildLost`` when no answer came, and then that child is gone."""
+        async with self.borrowed() as child:
+            return await child.ask(request, wall_s)
+
+    @contextlib.asynccontextmanager
+    async def borrowed(self) -> AsyncIterator[Child]:
+        """A child to oneself, to be left ready for its next request; killed when the block raises."""
         async with self._free:
             child = await self._take()
             self._busy.add(child)
             try:
-                reply = await child.ask(request, wall_s)
+                yield child
             except BaseException:  # cancelled too: a child in mid-request cannot be used again
                 self._busy.discard(child)
                 await child.kill()
                 raise
             self._busy.discard(child)
             self._idle.append(child)
-            return reply
 
     async def aclose(self) -> None:
         """Kill every child; a request still waiting gets ``ChildLost``, and no new child starts."""
@@ -204,7 +256,27 @@ def _environment() -> dict[str, str]:
     return {"SYSTEMROOT": os.environ.get("SYSTEMROOT", "")} if sys.platform == "win32" else {}
 
 
-def _kill_group(pid: int) -> None:
-    if sys.platform != "win32":
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
+def _last_words(complaints: IO[bytes]) -> str:
+    """What a child that did not start wrote to its error output, in short."""
+    complaints.seek(0)
+    return complaints.read().decode("utf-8", "replace").strip()[-300:].rpartition("\n")[2]
+
+
+def _make_home() -> str:
+    return str(Path(tempfile.mkdtemp(prefix="thinkcurve-")).resolve())
+
+
+def _remove(home: str) -> None:
+    """Remove a child's directory, however deep an answer dug in it."""
+    with contextlib.suppress(OSError):
+        scratch.empty(home)
+        Path(home).rmdir()
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """Kill the group on POSIX; not by ``Process.kill``, which would reap the child before asyncio can."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)

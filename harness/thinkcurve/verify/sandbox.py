@@ -1,35 +1,38 @@
 """Code answers: run in the sandbox, judged here.
 
-The sandbox process is given the answer and the inputs; what is expected stays in this process. A pass needs every
-case returned over the result channel and equal, so exit codes, printed words, ``os._exit`` and patched builtins
-cannot make one. A fault of our own is ``unverified``, neither a pass nor a fail of the model.
+The sandbox process is given the answer and the inputs; what is expected stays in this process (or, for a test that
+is a program, in a sandbox of the test's own). A pass needs every case returned over the result channel and equal, so
+exit codes, printed words, ``os._exit`` and patched builtins cannot make one. A fault of our own is ``unverified``,
+neither a pass nor a fail of the model.
 
-``Runner`` is the seam: a stronger sandbox (bubblewrap, Landlock) is another ``Runner`` behind the same judging.
+``Runner`` is the seam: other languages and stronger sandboxes are other ``Runner``s behind the same judging.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
+import re
 import secrets
-import struct
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
-from typing import Protocol
+from collections.abc import AsyncIterator
+from typing import Literal, Protocol
 
 import msgspec
 
 from thinkcurve.problem import FunctionTests, StdioTests, Verdict
+from thinkcurve.verify import conversation, isolation
 from thinkcurve.verify.cases import Check, checks
-from thinkcurve.verify.process import LENGTHS, ChildLost, Pool, Reply, pack
-from thinkcurve.verify.sandbox_wire import decode
+from thinkcurve.verify.isolation import SandboxRefused, Wall
+from thinkcurve.verify.process import Child, ChildLost, Pool, Reply, pack
+from thinkcurve.verify.replies import LONG_BYTES, function_reason, stdio_reason
 
-CHILD = Path(__file__).with_name("sandbox_child.py")
-WALLS = ("namespaces", "seccomp")  # what to try, strongest first; a machine may lack either
 WALL_PER_CPU, WALL_EXTRA_S = 3.0, 5.0  # the wall is a backstop: a busy machine must not turn right into wrong
+MOST_CROWDED = 8.0  # an answer that sleeps would otherwise sleep for minutes on a busy machine
 HARNESS_EXTRA_S = 15.0  # how long after its own backstop the sandbox is given up
-OUT_OF_MEMORY = 71  # the exit code of sandbox_child
+TEST_CPU_S, TEST_MEMORY_MB = 10.0, 512  # what a test that is a program may use beside the answer
+TEST_SHARE = 2.0  # and as a multiple of the answer's own limit, where that is more
+_NUMPY = re.compile(r"\bnumpy\b")
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -41,59 +44,170 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Runner(Protocol):
-    """Runs one request of the wire in a sandbox; raises ``ChildLost`` when the sandbox failed."""
+    """Runs requests of the wire in a sandbox; raises ``ChildLost`` when the sandbox failed."""
 
     async def run(self, request: dict[str, object], wall_s: float) -> Reply: ...
+    async def converse(
+        self, test: dict[str, object], answer: dict[str, object], wall_s: float
+    ) -> conversation.Result: ...
     async def aclose(self) -> None: ...
 
 
 class Zygotes:
-    """The sandbox that every POSIX system has: ``workers`` forkservers, restarted when lost."""
+    """Forkservers behind one ``wall``: ``workers`` of a kind, restarted when lost.
 
-    def __init__(self, workers: int, walls: tuple[str, ...] = WALLS) -> None:
-        self.pool = Pool(_command(walls), workers)
+    A kind is what a forkserver is for (answers, or tests that are programs) and whether it holds NumPy.
+    """
+
+    def __init__(self, workers: int, wall: Wall) -> None:
+        self.wall: Wall = wall
+        self._workers = workers
+        self._pools: dict[tuple[str, bool], Pool] = {}
+        self._turns = _Turns()
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the forkservers now running."""
+        return [pid for pool in self._pools.values() for pid in pool.pids]
 
     async def run(self, request: dict[str, object], wall_s: float) -> Reply:
-        """One task; a lost or faulty sandbox is tried once more with a fresh one."""
-        try:
+        """One task. A lost or faulty sandbox is tried once more with a fresh one, a timeout once more alone."""
+        with contextlib.suppress(ChildLost):
+            async with self._turns.shared():
+                reply = await self._once(request, wall_s)
+            if reply.text("end") != "timeout":
+                return reply
+        async with self._turns.alone():
             return await self._once(request, wall_s)
-        except ChildLost:
-            return await self._once(request, wall_s)
+
+    async def converse(self, test: dict[str, object], answer: dict[str, object], wall_s: float) -> conversation.Result:
+        """One test that is a program with one answer; tried again as ``run`` does."""
+        with contextlib.suppress(ChildLost):
+            async with self._turns.shared():
+                result = await self._converse_once(test, answer, wall_s)
+            if result.reason != "timeout":
+                return result
+        async with self._turns.alone():
+            return await self._converse_once(test, answer, wall_s)
 
     async def aclose(self) -> None:
         """Kill the forkservers."""
-        await self.pool.aclose()
+        await asyncio.gather(*(pool.aclose() for pool in self._pools.values()))
 
     async def _once(self, request: dict[str, object], wall_s: float) -> Reply:
-        if not hasattr(os, "fork"):
-            raise ChildLost("this system cannot fork")
-        frame = pack({**request, "wall_s": wall_s})
-        reply = await self.pool.ask(frame, wall_s + HARNESS_EXTRA_S)
+        wall_s *= _crowding()
+        reply = await self._pool("answer", request).ask(pack({**request, "wall_s": wall_s}), wall_s + HARNESS_EXTRA_S)
         if not reply.header.get("is_ready") and reply.text("end") == "exit":
             raise ChildLost("the task failed before the answer ran")
         return reply
 
+    async def _converse_once(
+        self, test: dict[str, object], answer: dict[str, object], wall_s: float
+    ) -> conversation.Result:
+        wall_s *= _crowding()
+        nonce = secrets.token_hex(16)
+        test, answer = test | {"wall_s": wall_s, "nonce": ""}, answer | {"wall_s": wall_s, "nonce": nonce}
+        patience_s = wall_s + HARNESS_EXTRA_S
+        try:
+            async with self._child("test", test) as asking, self._child("answer", answer) as answering:
+                test_line = conversation.Line(asking, test, patience_s, conversation.TEST_BYTES)
+                async with test_line, conversation.Line(answering, answer, patience_s) as answer_line:
+                    return await conversation.converse(test_line, answer_line, nonce)
+        except conversation.LineTooLong:
+            return conversation.Result("output_limit", 0.0)
 
-async def judge_code(runner: Runner, reference: FunctionTests | StdioTests, code: str) -> Outcome:
-    """Judge ``code`` as its reference asks."""
-    if isinstance(reference, FunctionTests):
-        return await judge_function(runner, reference, code)
-    return await judge_stdio(runner, reference, code)
+    def _child(self, role: str, request: dict[str, object]) -> contextlib.AbstractAsyncContextManager[Child]:
+        return self._pool(role, request).borrowed()
+
+    def _pool(self, role: str, request: dict[str, object]) -> Pool:
+        texts = (request.get("code"), request.get("prompt"), request.get("test"))
+        key = (role, any(isinstance(text, str) and _NUMPY.search(text) is not None for text in texts))
+        if key not in self._pools:
+            try:
+                command = isolation.command(self.wall, with_numpy=key[1])
+            except SandboxRefused as error:
+                raise ChildLost(str(error)) from error
+            self._pools[key] = Pool(command, self._workers)
+        return self._pools[key]
 
 
-async def judge_function(runner: Runner, reference: FunctionTests, code: str) -> Outcome:
-    """Call the entry point on every case and compare here."""
-    wanted = checks(reference)
-    if wanted is None:
-        return Outcome(Verdict.UNVERIFIED, "unsupported_test")
-    nonce = secrets.token_hex(16)
-    request = _request(reference, "function", code)
-    request |= {"nonce": nonce, "entry_point": reference.entry_point, "args": [c.args for c in wanted]}
+class _Turns:
+    """Many share, or one is alone: a timeout counts only when it came without our own company."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Condition()
+        self._n_sharing = 0
+        self._n_waiting = 0
+        self._is_alone = False
+
+    @contextlib.asynccontextmanager
+    async def shared(self) -> AsyncIterator[None]:
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._is_alone and not self._n_waiting)
+            self._n_sharing += 1
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._n_sharing -= 1
+                self._changed.notify_all()
+
+    @contextlib.asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        async with self._changed:
+            self._n_waiting += 1
+            try:
+                await self._changed.wait_for(lambda: not self._is_alone and not self._n_sharing)
+                self._is_alone = True
+            finally:
+                self._n_waiting -= 1
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._is_alone = False
+                self._changed.notify_all()
+
+
+async def judge_code(
+    runner: Runner, reference: FunctionTests | StdioTests, code: str, *, is_continuation: bool = False
+) -> Outcome:
+    """Judge ``code`` as its reference asks; a continuation is read as the rest of the reference's prompt."""
     try:
-        reply = await runner.run(request, _wall_s(reference.cpu_s))
+        if isinstance(reference, StdioTests):
+            return await judge_stdio(runner, reference, code)
+        request = _request(reference, "function", code)
+        request |= {"entry_point": reference.entry_point, "prompt": reference.prompt, "continues": is_continuation}
+        if wanted := checks(reference):
+            return await _judge_by_cases(runner, reference, request, wanted)
+        return await _judge_by_test(runner, reference, request)
     except ChildLost:
         return Outcome(Verdict.UNVERIFIED, "sandbox")
-    return _outcome(_function_reason(reply, nonce.encode(), wanted), reply.number("cpu_s"))
+
+
+async def _judge_by_cases(
+    runner: Runner, reference: FunctionTests, request: dict[str, object], wanted: tuple[Check, ...]
+) -> Outcome:
+    """Call the entry point on every case and compare here."""
+    nonce = secrets.token_hex(16)
+    cases: dict[str, object] = {"nonce": nonce, "args": [check.args for check in wanted]}
+    reply = await runner.run(request | cases, _wall_s(reference.cpu_s))
+    if len(reply.payload) > LONG_BYTES:
+        reason = await asyncio.to_thread(function_reason, reply, nonce.encode(), wanted)
+    else:
+        reason = function_reason(reply, nonce.encode(), wanted)
+    return _outcome(reason, reply.number("cpu_s"))
+
+
+async def _judge_by_test(runner: Runner, reference: FunctionTests, request: dict[str, object]) -> Outcome:
+    """Let the test, in a sandbox of its own, call the answer in another."""
+    if not reference.test.strip():
+        return Outcome(Verdict.UNVERIFIED, "unsupported_test")
+    cpu_s = max(TEST_CPU_S, TEST_SHARE * reference.cpu_s)
+    test: dict[str, object] = {"kind": "check", "test": reference.test, "cpu_s": cpu_s, "memory_mb": TEST_MEMORY_MB}
+    test |= {"entry_point": reference.entry_point, "prompt": reference.prompt}
+    result = await runner.converse(test, request | {"kind": "serve"}, _wall_s(cpu_s))
+    return _outcome(result.reason, result.cpu_s)
 
 
 async def judge_stdio(runner: Runner, reference: StdioTests, code: str) -> Outcome:
@@ -101,94 +215,29 @@ async def judge_stdio(runner: Runner, reference: StdioTests, code: str) -> Outco
     cpu_s = 0.0
     for case in reference.cases:
         request = _request(reference, "stdio", code) | {"nonce": "", "stdin": case.stdin}
-        try:
-            reply = await runner.run(request, _wall_s(reference.cpu_s))
-        except ChildLost:
-            return Outcome(Verdict.UNVERIFIED, "sandbox", cpu_s)
+        reply = await runner.run(request, _wall_s(reference.cpu_s))
         cpu_s += reply.number("cpu_s")
-        if reason := _stdio_reason(reply, case.stdout):
+        if reason := stdio_reason(reply, case.stdout, reference.tolerance):
             return _outcome(reason, cpu_s)
     return _outcome("" if reference.cases else "sandbox", cpu_s)
-
-
-def self_test() -> dict[str, str]:
-    """What walls the sandbox has on this machine, asked of a fresh one; blocks for about 0.1 s."""
-    try:
-        with tempfile.TemporaryDirectory(prefix="thinkcurve-", ignore_cleanup_errors=True) as home:
-            done = subprocess.run(
-                _command(), stdin=subprocess.DEVNULL, capture_output=True, env={}, cwd=home, timeout=30, check=False
-            )
-        head, _ = LENGTHS.unpack(done.stdout[: LENGTHS.size])
-        hello = msgspec.json.decode(done.stdout[LENGTHS.size : LENGTHS.size + head], type=dict[str, str | int])
-    except (OSError, subprocess.TimeoutExpired, ValueError, struct.error) as error:
-        return {"sandbox": f"none: {error}", "sandbox_network": "unknown"}
-    return describe(hello)
-
-
-def describe(hello: dict[str, str | int] | dict[str, object]) -> dict[str, str]:
-    """The manifest's words for a sandbox that introduced itself."""
-    return {"sandbox": str(hello["level"]), "sandbox_network": str(hello["network"])}
-
-
-def _command(walls: tuple[str, ...] = WALLS) -> tuple[str, ...]:
-    return (sys.executable, "-I", "-S", str(CHILD), *walls)
 
 
 def _wall_s(cpu_s: float) -> float:
     return WALL_PER_CPU * cpu_s + WALL_EXTRA_S
 
 
-def _request(reference: FunctionTests | StdioTests, kind: str, code: str) -> dict[str, object]:
+def _crowding() -> float:
+    """By how much more programs want to run than there are cores: a wall limit is stretched by as much."""
+    if not hasattr(os, "getloadavg"):
+        return 1.0
+    return min(max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)), MOST_CROWDED)
+
+
+def _request(reference: FunctionTests | StdioTests, kind: Literal["function", "stdio"], code: str) -> dict[str, object]:
     return {"kind": kind, "code": code, "cpu_s": reference.cpu_s, "memory_mb": reference.memory_mb}
 
 
 def _outcome(reason: str, cpu_s: float) -> Outcome:
-    if reason == "sandbox":
+    if reason in ("sandbox", "unsupported_test"):
         return Outcome(Verdict.UNVERIFIED, reason, cpu_s)
     return Outcome(Verdict.INCORRECT if reason else Verdict.CORRECT, reason, cpu_s)
-
-
-def _function_reason(reply: Reply, nonce: bytes, wanted: tuple[Check, ...]) -> str:
-    """Empty for a pass; else why not. The first case that failed decides."""
-    lines = reply.payload.split(b"\n")[:-1]
-    for index, check in enumerate(wanted):
-        if index >= len(lines):
-            return _ending(reply) or "error"
-        tag, value = _result(lines[index], nonce, index)
-        if tag != "v":
-            return {"m": "memory", "o": "output_limit"}.get(tag, "error")
-        if not check.holds(value):
-            return "wrong"
-    return _ending(reply) or ("" if len(lines) == len(wanted) else "error")
-
-
-def _result(line: bytes, nonce: bytes, index: int) -> tuple[str, object]:
-    """The tag and the value of one line; what is malformed or out of order counts as an error of the answer."""
-    try:
-        number, tag, value = msgspec.json.decode(line.removeprefix(nonce), type=tuple[int, str, object])
-        if tag != "v":
-            return tag, None
-        if number != index or not line.startswith(nonce):
-            return "e", None
-        return tag, decode(value)
-    except (ValueError, TypeError, OverflowError, RecursionError):
-        return "e", None
-
-
-def _stdio_reason(reply: Reply, expected: str) -> str:
-    if reason := _ending(reply):
-        return reason
-    if code := reply.number("code"):
-        return "memory" if code == OUT_OF_MEMORY else "error"
-    return "" if _tidy(reply.payload.decode("utf-8", "replace")) == _tidy(expected) else "wrong"
-
-
-def _tidy(text: str) -> str:
-    """Without white space at the ends of lines and of the text, as competitive judges compare."""
-    return "\n".join(line.rstrip() for line in text.rstrip().splitlines())
-
-
-def _ending(reply: Reply) -> str:
-    """How the task was ended, empty when it ended by itself."""
-    end = reply.text("end")
-    return "" if end == "exit" else end

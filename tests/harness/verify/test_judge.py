@@ -151,7 +151,7 @@ async def test_code_goes_to_the_sandbox(judge: Judge) -> None:
     judgement = await judge.judge(reference, "Here:\n```python\ndef f(x):\n    return x + 1\n```\nDone.")
     assert (judgement.verdict.value, judgement.rung) == ("correct", "sandbox/fence")
     assert judgement.cpu_s > 0
-    assert judge.describe()["sandbox"] != "not started"
+    assert judge.describe()["sandbox"] in ("A bubblewrap", "A namespaces", "B landlock", "B sandbox-exec")
     assert (await judge.judge(reference, "```python\ndef f(x")).reason == "unclosed"
 
 

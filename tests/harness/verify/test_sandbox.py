@@ -15,7 +15,9 @@ import pytest
 
 from thinkcurve.problem import Case, FunctionTests, StdioCase, StdioTests, Verdict
 from thinkcurve.verify.cases import checks
-from thinkcurve.verify.sandbox import Outcome, Zygotes, judge_code, self_test
+from thinkcurve.verify.isolation import Wall
+from thinkcurve.verify.sandbox import Outcome, Zygotes, judge_code
+from verify.sandboxes import needs_walls, strongest
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the sandbox needs fork")
 PLUS_ONE = FunctionTests("f", (Case("[1]", "2"), Case("[41]", "42")), cpu_s=1.0, memory_mb=128)
@@ -23,7 +25,7 @@ PLUS_ONE = FunctionTests("f", (Case("[1]", "2"), Case("[41]", "42")), cpu_s=1.0,
 
 @pytest.fixture
 async def zygotes() -> AsyncIterator[Zygotes]:
-    sandbox = Zygotes(1)
+    sandbox = await strongest()
     yield sandbox
     await sandbox.aclose()
 
@@ -114,29 +116,25 @@ async def test_nothing_else_passes(zygotes: Zygotes, code: str, reason: str | No
 
 
 async def test_walls_refuse_processes_sockets_signals(zygotes: Zygotes) -> None:
-    assert await judged(zygotes, HONEST[0]) == ("correct", "")
-    assert zygotes.pool.hello is not None
-    if "seccomp" not in zygotes.pool.hello.text("level"):
-        pytest.skip("no seccomp here")
+    await needs_walls()
     for code in REFUSED:
         assert await judged(zygotes, code) == ("incorrect", "error"), code
     assert await judged(zygotes, HONEST[0]) == ("correct", "")
 
 
 async def test_no_file_outside_is_written(zygotes: Zygotes, tmp_path: Path) -> None:
+    await needs_walls()
     tmp_path.chmod(0o777)  # noqa: ASYNC240  set-up, nothing else runs
     target = tmp_path / "evil"
     verdict, _ = await judged(zygotes, f"open({str(target)!r}, 'w').write('x')\ndef f(x): return x + 1")
-    assert zygotes.pool.hello is not None
-    if "namespaces" not in zygotes.pool.hello.text("level"):
-        pytest.skip("no namespaces here")
     assert verdict == "incorrect"
     assert not target.exists()
 
 
 async def test_no_environment_variable_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    await needs_walls()
     monkeypatch.setenv("THINKCURVE_SECRET", "s3cret")
-    sandbox = Zygotes(1)
+    sandbox = await strongest()
     own = FunctionTests("f", (Case("[]", "[]"),))
     above = (
         "import os\ndef f():\n    seen = []\n    for pid in [p for p in os.listdir('/proc') if p.isdigit()]:\n"
@@ -148,10 +146,7 @@ async def test_no_environment_variable_is_seen(monkeypatch: pytest.MonkeyPatch) 
             "correct",
             "",
         )
-        result = await judged(sandbox, above, own)
-        assert sandbox.pool.hello is not None
-        if "namespaces" in sandbox.pool.hello.text("level"):
-            assert result == ("correct", "")
+        assert await judged(sandbox, above, own) == ("incorrect", "error")  # there is no /proc
     finally:
         await sandbox.aclose()
 
@@ -171,12 +166,12 @@ async def test_expected_results_never_enter_the_sandbox(zygotes: Zygotes) -> Non
 
 async def test_lost_sandbox_is_replaced(zygotes: Zygotes) -> None:
     await judged(zygotes, HONEST[0])
-    os.kill(zygotes.pool.pids[0], signal.SIGKILL)
+    os.kill(zygotes.pids[0], signal.SIGKILL)
     assert await judged(zygotes, HONEST[0]) == ("correct", "")
     slow = "import time\ndef f(x):\n    time.sleep(0.5)\n    return x + 1"
     task = asyncio.create_task(judged(zygotes, slow))
     await asyncio.sleep(0.3)
-    os.kill(zygotes.pool.pids[0], signal.SIGKILL)
+    os.kill(zygotes.pids[0], signal.SIGKILL)
     assert await task == ("correct", "")
 
 
@@ -192,26 +187,26 @@ def children_left() -> list[str]:
 
 
 async def test_closing_ends_what_is_under_way() -> None:
-    sandbox = Zygotes(1)
+    sandbox = await strongest()
     task = asyncio.create_task(judged(sandbox, "import time\ntime.sleep(60)"))
     await asyncio.sleep(0.5)
     await sandbox.aclose()
     assert await task == ("unverified", "sandbox")
-    assert sandbox.pool.pids == []
+    assert sandbox.pids == []
     if sys.platform == "linux":
         await asyncio.sleep(0.2)
         assert not children_left()
 
 
 async def test_sandbox_that_cannot_start_is_our_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.executable", "/nonexistent/python")
-    outcome = await judge_code(Zygotes(1), PLUS_ONE, HONEST[0])
+    monkeypatch.setattr("sys._base_executable", "/nonexistent/python")
+    outcome = await judge_code(Zygotes(1, "rlimits"), PLUS_ONE, HONEST[0])
     assert outcome == Outcome(Verdict.UNVERIFIED, "sandbox")
 
 
-@pytest.mark.parametrize("walls", [(), ("seccomp",), ("namespaces",)])
-async def test_weaker_walls_judge_the_same(walls: tuple[str, ...]) -> None:
-    sandbox = Zygotes(1, walls)
+@pytest.mark.parametrize("wall", ["landlock", "seccomp", "rlimits"])
+async def test_weaker_walls_judge_the_same(wall: Wall) -> None:
+    sandbox = Zygotes(1, wall)
     try:
         assert await judged(sandbox, HONEST[0]) == ("correct", "")
         assert await judged(sandbox, WRONG[0][0]) == ("incorrect", "wrong")
@@ -223,7 +218,7 @@ async def test_weaker_walls_judge_the_same(walls: tuple[str, ...]) -> None:
 
 
 async def test_fifty_at_once_and_the_loop_is_free() -> None:
-    sandbox = Zygotes(2)
+    sandbox = await strongest(2)
     longest_s, done = 0.0, False
 
     async def watch() -> None:
@@ -307,18 +302,16 @@ def test_assertions_on_literals_become_checks() -> None:
 @pytest.mark.parametrize(
     "test",
     [
-        "def check(candidate):\n    for i in range(3):\n        assert candidate(i) == i",
-        "def check(candidate):\n    assert candidate(g(1)) == 1",
-        "def check(candidate):\n    assert candidate(1) == g(1)",
-        "def check(candidate):\n    assert candidate(1) > 1",
+        "def check(candidate):\n    assert candidate(1).x == 1",
+        "def check(candidate):\n    assert candidate(lambda: 1) == 1",
         "def check(candidate):\n    assert True",
-        "import os\ndef check(candidate):\n    assert candidate(1) == 1",
+        "import nowhere\ndef check(candidate):\n    assert candidate(1) == 1",
         "def check(",
         "",
     ],
 )
-async def test_other_tests_are_unverified(zygotes: Zygotes, test: str) -> None:
-    assert await judged(zygotes, "def f(x): return x", FunctionTests("f", test=test)) == (
+async def test_tests_that_nobody_can_run_are_unverified(zygotes: Zygotes, test: str) -> None:
+    assert await judged(zygotes, "class X:\n    x = 1\ndef f(x): return X()", FunctionTests("f", test=test)) == (
         "unverified",
         "unsupported_test",
     )
@@ -333,7 +326,3 @@ def test_tolerance_is_only_what_was_asked() -> None:
     assert not near[0].holds(float("nan"))
     assert not near[0].holds("0.3")
     assert not exact[0].holds(0.1 + 0.2)
-
-
-def test_self_test_names_the_walls() -> None:
-    assert set(self_test()) == {"sandbox", "sandbox_network"}

@@ -1,0 +1,145 @@
+"""``thinkcurve doctor``: what this machine can do, tried and not assumed: above all, how well it isolates code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from thinkcurve.verify.probes import Finding
+    from thinkcurve.verify.worker import Equality
+
+LEVELS = ("strict", "standard", "weak")
+JSON_SCHEMA = 1
+WIDTH = 80
+
+
+@click.command(name="doctor", epilog="Example: thinkcurve doctor --sandbox strict")
+@click.option(
+    "--sandbox",
+    "level",
+    type=click.Choice(LEVELS),
+    default="standard",
+    show_default=True,
+    envvar="THINKCURVE_SANDBOX",
+    help="Exit 1 where code can be isolated less than this.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def command(level: str, as_json: bool) -> None:
+    """Try this machine: the maths workers, and every sandbox with a set of hostile programs.
+
+    strict needs tier A (namespaces), standard A or B (Landlock), weak is content with any. The sandbox with the
+    best tier is the one that `run`, `verify` and `regrade` use.
+    """
+    import asyncio
+
+    from thinkcurve.verify.isolation import LEVELS as TIERS_ACCEPTED
+
+    findings, maths = asyncio.run(_try_everything())
+    best = min((f for f in findings if f.tier), key=lambda f: f.tier, default=None)
+    is_enough = best is not None and best.tier <= TIERS_ACCEPTED[level]
+    if as_json:
+        _print_json(findings, best, maths, level, is_enough=is_enough)
+    else:
+        _print(findings, best, maths, level, is_enough=is_enough)
+    sys.exit(0 if is_enough and _is_well(maths) else 1)
+
+
+async def _try_everything() -> tuple[list[Finding], Equality]:
+    from thinkcurve.verify.probes import try_all
+    from thinkcurve.verify.worker import MathWorkers
+
+    workers = MathWorkers(1)
+    try:
+        maths = await workers.compare([r"\frac{1}{2}"], [r"\frac{2}{4}"])
+    finally:
+        await workers.aclose()
+    return await try_all(), maths
+
+
+def _is_well(maths: Equality) -> bool:
+    return maths.equal is True
+
+
+def _print_json(
+    findings: Sequence[Finding], best: Finding | None, maths: Equality, level: str, *, is_enough: bool
+) -> None:
+    import msgspec
+
+    from thinkcurve.provenance import hardware, versions
+
+    found: dict[str, Any] = {
+        "schema": JSON_SCHEMA,
+        "versions": versions(),
+        "hardware": hardware(),
+        "maths_worker": _is_well(maths),
+        "sandbox": {"wall": best.wall if best else None, "tier": best.tier if best else None},
+        "level": level,
+        "is_enough": is_enough,
+        "walls": findings,
+    }
+    click.echo(msgspec.json.encode(found))
+
+
+def _print(findings: Sequence[Finding], best: Finding | None, maths: Equality, level: str, *, is_enough: bool) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.width = min(console.width, WIDTH)
+    _print_machine(console, maths)
+    console.print(_table(findings, best))
+    for finding in findings:
+        if finding.problem:
+            console.print(f"{finding.wall}: {finding.problem}", style="yellow", markup=False)
+    if best:
+        _print_gaps(console, best)
+    met = "met" if is_enough else "not met: code answers are refused"
+    advice = "" if is_enough else ". Install bubblewrap, or see --sandbox weak"
+    console.print(f"Level {level}: {met}{advice}", style="green" if is_enough else "red")
+
+
+def _print_machine(console: Console, maths: Equality) -> None:
+    from thinkcurve.provenance import hardware, versions
+
+    known, facts = versions(), hardware()
+    memory = f", {facts['memory_gib']} GiB" if "memory_gib" in facts else ""
+    console.print(
+        f"thinkcurve {known.get('thinkcurve', '?')}, Python {known['python']}, {facts['system']} {facts['machine']}, "
+        f"{facts['cores']} cores{memory}",
+        markup=False,
+    )
+    well = "works" if _is_well(maths) else f"does not work: {maths.reason}"
+    console.print(f"Maths worker (sympy {known.get('sympy', 'not installed')}): {well}\n", markup=False)
+
+
+def _table(findings: Sequence[Finding], best: Finding | None) -> Table:
+    """One row a probe, one column a wall: what hostile programs got."""
+    from rich.table import Table
+
+    from thinkcurve.verify.probes import PROBES
+
+    tried = [finding for finding in findings if finding.tier]
+    table = Table(title="What a hostile answer cannot do", title_justify="left", box=None, pad_edge=False)
+    table.add_column("")
+    for finding in tried:
+        chosen = " *" if finding is best else ""
+        table.add_column(f"{finding.tier}{chosen}\n{finding.wall}", justify="center", no_wrap=True)
+    for probe in PROBES:
+        marks = ("[green]refused[/]" if f.refused[probe.name] else "[red]allowed[/]" for f in tried)
+        table.add_row(probe.what, *marks)
+    return table
+
+
+def _print_gaps(console: Console, best: Finding) -> None:
+    from thinkcurve.verify.isolation import GAPS
+
+    console.print(f"\n* in use: tier {best.tier}, {best.wall}. It does not cover:", markup=False)
+    for tier in "ABC"[: "ABC".index(best.tier) + 1]:
+        for gap in GAPS[tier]:
+            console.print(f"  - {gap}", markup=False)
