@@ -13,8 +13,10 @@ BLOCK = re.compile(r"<!-- generated: (?P<command>[^>]*?) -->\n```text\n(?P<shown
 
 
 def output_of(command: str) -> str:
-    """What a ``thinkcurve`` command prints to a terminal of 80 columns, without colours and trailing spaces."""
+    """What a ``thinkcurve`` command prints at 80 columns, without colours and trailing spaces; or a file (``cat``)."""
     words = shlex.split(command)
+    if words[0] == "cat":
+        return (ROOT / words[1]).read_text(encoding="utf-8")
     assert words[0] == "thinkcurve"
     done = subprocess.run(
         [sys.executable, "-m", "thinkcurve.cli.main", *words[1:]],
@@ -42,7 +44,7 @@ def test_every_linked_file_exists() -> None:
 
 def test_every_flag_shown_exists() -> None:
     text = README.read_text(encoding="utf-8")
-    for line in re.findall(r"thinkcurve (?:run|show|plot|models|tasks|compact) .*", text):
+    for line in re.findall(r"thinkcurve (?:run|show|plot|models|tasks|verify|regrade|doctor|compact) .*", text):
         command = line.split()[1]
         flags = re.findall(r"(?<!\S)--?[a-z][a-z-]*", line.split("#")[0])
         known = output_of(f"thinkcurve {command} --help")

@@ -161,7 +161,10 @@ class Sitting(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """Everything needed to say what a run was, and to make it again."""
+    """Everything needed to say what a run was, and to make it again.
+
+    ``sittings`` made its answers; ``regrades`` judged them again, the last of them with these verdicts.
+    """
 
     schema: int
     study: Study
@@ -169,6 +172,7 @@ class Manifest(msgspec.Struct, frozen=True):
     tasks: tuple[TaskRecord, ...]
     sittings: tuple[Sitting, ...]
     finished: str | None = None
+    regrades: tuple[Sitting, ...] = ()
 
 
 class Records:

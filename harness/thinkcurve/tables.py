@@ -44,13 +44,14 @@ def traces_path(run: Path) -> Path:
 
 def compact(run: Path, records: Records) -> None:
     """Write both tables from records, in a fixed order, each atomically."""
-    attempts = sorted(records.attempts.values(), key=_row_order)
-    traces = sorted(records.traces.values(), key=_row_order)
+    attempts = sorted(records.attempts.values(), key=row_order)
+    traces = sorted(records.traces.values(), key=row_order)
     _write_table(attempts_path(run), attempts, Attempt)
     _write_table(traces_path(run), traces, Trace)
 
 
-def _row_order(row: Attempt | Trace) -> tuple[str, str, str, int, bool, int]:
+def row_order(row: Attempt | Trace) -> tuple[str, str, str, int, bool, int]:
+    """The order of rows: by model, task, problem, sample and budget."""
     task, split, index = row.problem.rsplit("/", 2)
     return (row.model, task, split, int(index) * 1_000_000 + row.sample, row.budget is None, row.budget or 0)
 

@@ -19,7 +19,7 @@ FLOORS = [
     {"plugins", "compute", "provenance"},
     {"study"},
     {"store", "tables"},
-    {"pipeline", "plan", "runner", "analysis", "run"},
+    {"answers", "selection", "regrade", "pipeline", "plan", "runner", "analysis", "run"},
     {"report"},
     {"cli"},
 ]

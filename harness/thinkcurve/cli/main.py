@@ -21,6 +21,9 @@ COMMANDS = {
     "plot": "Draw accuracy against measured compute (html, svg, png, pdf, json).",
     "tasks": "List the tasks, or show one with a problem.",
     "models": "List the engines, and what MODEL may be.",
+    "verify": "Judge answers of your own, no model needed.",
+    "regrade": "Judge the stored answers of a run again, and say what changed.",
+    "doctor": "Try what this machine can do: the sandbox, and what it refuses.",
     "compact": "Write a run's tables (Parquet) from its journal.",
 }
 
@@ -48,6 +51,14 @@ class Commands(click.Group):
         if name and not name.startswith("-") and name not in COMMANDS:
             raise UsageError(f"no command {name!r}.{did_you_mean(name, COMMANDS)} Commands: {', '.join(COMMANDS)}")
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """As click does; a reader that went away (``| head``) is no error of ours, and gets what a shell calls it."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, without importing any of them."""
@@ -88,9 +99,6 @@ def main() -> None:
         code = complain(error, 2)
     except ThinkcurveError as error:
         code = complain(error, 3)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 141
     except KeyboardInterrupt:
         code = 130
     sys.exit(code if isinstance(code, int) else 0)

@@ -222,7 +222,18 @@ def test_ctrl_c_leaves_a_run_that_goes_on(tmp_path: Path) -> None:
 
 
 def test_help_fits_a_screen_and_ends_in_an_example() -> None:
-    for args in ([], ["run"], ["show"], ["plot"], ["tasks"], ["models"], ["compact"]):
+    for args in (
+        [],
+        ["run"],
+        ["show"],
+        ["plot"],
+        ["tasks"],
+        ["models"],
+        ["verify"],
+        ["regrade"],
+        ["doctor"],
+        ["compact"],
+    ):
         done = call(*args, "--help")
         lines = done.stdout.rstrip().splitlines()
         assert done.returncode == 0

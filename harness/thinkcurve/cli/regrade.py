@@ -1,0 +1,239 @@
+"""``thinkcurve regrade``: the stored answers of a run judged again, and what that changed."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from thinkcurve.budget import format_budget
+from thinkcurve.cli.show import JSON_SCHEMA, short_model
+from thinkcurve.cli.verify import STYLES, cores, judging_options, printable
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+    from thinkcurve.analysis.curve import Curve
+    from thinkcurve.regrade import Change, Regrade
+
+LISTED = 20
+"""Changed attempts that are listed; ``--json`` has them all."""
+SAY_EVERY_S = 0.2
+GAP = 3
+"""Columns of the terminal between two of a table; its edges take two."""
+
+
+@click.command(name="regrade", epilog="Example: thinkcurve regrade results/embedded --dry-run")
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@judging_options
+@click.option("--dry-run", is_flag=True, help="Say what would change; write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print what changed as JSON.")
+def command(run: Path, workers: int | None, sandbox: str, dry_run: bool, as_json: bool) -> None:
+    """Judge the stored answers of RUN again, without a model, and say what changed.
+
+    New verdicts are added to the journal and the tables are written anew; tokens and costs stay as they are. Where
+    the sandbox or a worker fails this time, the earlier verdict stands (exit code 3).
+    """
+    try:
+        found = asyncio.run(_regrade(run, workers=workers or cores(), sandbox=sandbox, is_dry=dry_run))
+    except KeyboardInterrupt:
+        left = "Nothing was written." if dry_run else "What was judged is recorded; the same command does the rest."
+        click.echo(f"\nStopped. {left}", err=True)
+        sys.exit(130)
+    if as_json:
+        _print_json(run, found)
+    else:
+        print_regrade(run, found, is_dry=dry_run)
+    sys.exit(3 if found.kept else 0)
+
+
+async def _regrade(run: Path, *, workers: int, sandbox: str, is_dry: bool) -> Regrade:
+    from thinkcurve.regrade import regrade
+    from thinkcurve.verify.judge import Judge
+
+    said_s = time.monotonic()
+
+    def listen(done: int, total: int) -> None:
+        nonlocal said_s
+        if sys.stderr.isatty() and time.monotonic() - said_s >= SAY_EVERY_S:
+            said_s = time.monotonic()
+            click.echo(f"\r{done:,} of {total:,} answers", nl=False, err=True)
+
+    def warn(text: str) -> None:
+        click.echo(text, err=True)
+
+    judge = Judge(workers=workers, sandbox=sandbox)
+    try:
+        return await regrade(run, judge, is_dry=is_dry, listener=listen, warn=warn)
+    finally:
+        if sys.stderr.isatty():
+            click.echo("\r\x1b[K", nl=False, err=True)
+        await judge.aclose()
+
+
+def _print_json(run: Path, found: Regrade) -> None:
+    import msgspec
+
+    changes = found.changes
+    counts = {
+        "before": _verdicts(found.before),
+        "after": _verdicts(found.after),
+        "changed": len(changes),
+        "other_rung": found.n_other_rung,
+        "kept": found.kept.total(),
+    }
+    card = {
+        "schema": JSON_SCHEMA,
+        "run": str(run),
+        "n_attempts": len(found.before.attempts),
+        "n_judged": found.n_judged,
+        "changed": changes,
+        "counts": counts,
+    }
+    click.echo(msgspec.json.encode(card))
+
+
+def _verdicts(records: Any) -> dict[str, int]:
+    counts = Counter(attempt.verdict.value for attempt in records.attempts.values())
+    return {name: counts[name] for name in STYLES}
+
+
+def print_regrade(run: Path, found: Regrade, *, is_dry: bool) -> None:
+    """Print what changed: how many, which, and what it does to each curve."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    changes = found.changes
+    n_attempts = len(found.before.attempts)
+    console.print(
+        Text(printable(str(run)), "bold"),
+        f"· {n_attempts:,} attempts, {found.n_judged:,} different answers",
+        soft_wrap=True,
+    )
+    if changes:
+        console.print(_totals(changes, n_attempts))
+        console.print(_list(changes, console.width))
+        if len(changes) > LISTED:
+            console.print(f"and {len(changes) - LISTED:,} more; --json lists them all")
+        for title, table in _accuracies(run, found):
+            console.print(title)
+            console.print(table)
+    else:
+        console.print("Nothing changed.")
+    for remark in _remarks(found, is_dry=is_dry):
+        console.print(remark, style="yellow")
+
+
+def _remarks(found: Regrade, *, is_dry: bool) -> list[str]:
+    lines = []
+    if found.n_other_rung:
+        lines.append(f"the same verdict by another rung: {found.n_other_rung:,}")
+    if found.kept:
+        why = ", ".join(f"{reason} {n:,}" for reason, n in found.kept.most_common())
+        lines.append(f"not judged this time, so the earlier verdict stands: {found.kept.total():,} ({why})")
+    if is_dry and (found.changes or found.n_other_rung):
+        lines.append("Nothing was written; without --dry-run it is.")
+    return lines
+
+
+def _totals(changes: list[Change], n_attempts: int) -> Table:
+    table = _new_table("before", "after", ">attempts", ">share")
+    pairs = Counter((*_words(change), change.before.verdict, change.after.verdict) for change in changes)
+    for (before, after, *verdicts), n in pairs.most_common():
+        cells = [_styled(words, verdict) for words, verdict in zip((before, after), verdicts, strict=True)]
+        table.add_row(*cells, f"{n:,}", f"{100 * n / n_attempts:.1f} %")
+    return table
+
+
+def _list(changes: list[Change], width: int) -> Table:
+    """The first changed attempts; a column that would say the same in every row is left out."""
+    from rich.cells import cell_len
+    from rich.text import Text
+
+    has_models, has_samples = len({c.model for c in changes}) > 1, any(c.sample for c in changes)
+    names = ["model"] * has_models + ["problem"] + [">sample"] * has_samples + [">budget", "before", "after", "read"]
+    table = _new_table(*names)
+    for change in changes[:LISTED]:
+        cells: list[str | Text] = [Text(printable(short_model(change.model), 20))] * has_models
+        cells += [Text(printable(change.problem, 30)), *([str(change.sample)] * has_samples)]
+        before, after = _words(change)
+        cells += [format_budget(change.budget), _styled(before, change.before.verdict)]
+        table.add_row(*cells, _styled(after, change.after.verdict), Text(_read(change)))
+    taken = sum(max(cell_len(str(cell)) for cell in (c.header, *c.cells)) + GAP for c in table.columns[:-1])
+    table.columns[-1].max_width = max(width - taken - 2, len("read"))
+    return table
+
+
+def _words(change: Change) -> tuple[str, str]:
+    """Both verdicts in words; with the reason where it says more than the verdict does."""
+    before, after = (str(reading.verdict).replace("_", " ") for reading in (change.before, change.after))
+    if before == after and change.before.reason == change.after.reason:
+        return before, f"{after}, read otherwise"
+    return (
+        before + (f": {change.before.reason}" if before in (after, "unverified") else ""),
+        after + (f": {change.after.reason}" if after in (before, "unverified") else ""),
+    )
+
+
+def _styled(words: str, verdict: str) -> Text:
+    from rich.text import Text
+
+    return Text(words, STYLES[verdict])
+
+
+def _read(change: Change) -> str:
+    """What was read as the answer, then and now."""
+    before, after = (printable(r.extracted or "nothing") for r in (change.before, change.after))
+    return after if before == after else f"{printable(before, 30)} → {after}"
+
+
+def _accuracies(run: Path, found: Regrade) -> list[tuple[Text, Table]]:
+    """For each curve that moved, its accuracy before and after at each budget that moved."""
+    from rich.text import Text
+
+    from thinkcurve.run import Run
+
+    tables = []
+    before, after = (Run(run, found.manifest, records).curves() for records in (found.before, found.after))
+    for old, new in zip(before, after, strict=True):
+        rows = _moved(old, new)
+        if rows:
+            table = _new_table(">budget", ">accuracy before", ">after", ">change")
+            for row in rows:
+                table.add_row(*row)
+            tables.append((Text(f"{old.task} · {short_model(old.model)} · {old.control}", "bold"), table))
+    return tables
+
+
+def _moved(old: Curve, new: Curve) -> list[tuple[str, str, str, str]]:
+    return [
+        (
+            format_budget(a.budget),
+            f"{100 * a.accuracy:.1f} %",
+            f"{100 * b.accuracy:.1f} %",
+            f"{100 * (b.accuracy - a.accuracy):+.1f}",
+        )
+        for a, b in zip(old.points, new.points, strict=True)
+        if a.accuracy is not None and b.accuracy is not None and a.accuracy != b.accuracy
+    ]
+
+
+def _new_table(*names: str) -> Table:
+    """An empty table; a name with ``>`` in front is a column of numbers."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for name in names:
+        is_number = name.startswith(">")
+        table.add_column(
+            name.removeprefix(">"), justify="right" if is_number else "left", no_wrap=True, overflow="ellipsis"
+        )
+    return table
