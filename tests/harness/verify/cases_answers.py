@@ -167,8 +167,8 @@ ANSWERS: dict[str, tuple[str, list[str], list[str]]] = {
         [
             "A", "(B)", "The answer is B.", r"\boxed{D}", "Answer: A", "Not C but D", "The answer is B, not C.",
             "C or D", "CD", "A. C is wrong", r"\boxed{B} because C is wrong", "I cannot say", "Cats",
-            "The answer is (E).", "ABC", r"\boxed{C, D}", "答案是D", "la réponse est A", "12", "", "None of them", "x^2+C",
-            "Answer: B) C is not it",
+            "The answer is (E).", "ABC", r"\boxed{C, D}", "答案是D", "la réponse est A", "12", "",
+            "None of them", "x^2+C", "Answer: B) C is not it",
         ],
     ),
     "content of an option": (
