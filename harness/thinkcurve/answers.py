@@ -6,11 +6,14 @@ judgements in the order of the questions, many at once. How an answer is judged 
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import functools
 import json
+import keyword
 import math
 import re
+import warnings
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any, BinaryIO, get_args, get_type_hints
@@ -43,6 +46,8 @@ LONGEST_LINE = 64 << 20
 """Bytes; a file that is no text at all may hold no end of line."""
 SHOWN = 40
 """Characters of a wrong value that a complaint repeats."""
+MEMORY_MB, CPU_S = (1, 65536), (0.01, 3600.0)
+"""The least and the most that a code answer may be given."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -282,18 +287,23 @@ def _wrong_value(reference: Reference) -> str:
     if isinstance(reference, MathAnswer) and reference.base is not None and not 2 <= reference.base <= 36:
         return f"base is {reference.base}; it is a whole number from 2 to 36"
     if isinstance(reference, FunctionTests | StdioTests):
-        if not 0 < reference.cpu_s < math.inf:
-            return f"cpu_s is {reference.cpu_s:g}; it is a number of seconds above 0"
-        if reference.memory_mb < 1:
-            return f"memory_mb is {reference.memory_mb}; it is a number of megabytes from 1 up"
+        if not CPU_S[0] <= reference.cpu_s <= CPU_S[1]:
+            return f"cpu_s is {reference.cpu_s:g}; it is a number of seconds from {CPU_S[0]:g} to {CPU_S[1]:g}"
+        if not MEMORY_MB[0] <= reference.memory_mb <= MEMORY_MB[1]:
+            return (
+                f"memory_mb is {_shown(reference.memory_mb)}; it is a number of megabytes "
+                f"from {MEMORY_MB[0]} to {MEMORY_MB[1]}"
+            )
     if isinstance(reference, StdioTests) and not reference.cases:
         return "cases is empty; give at least one"
     return _wrong_tests(reference) if isinstance(reference, FunctionTests) else ""
 
 
 def _wrong_tests(reference: FunctionTests) -> str:
-    if not reference.entry_point.isidentifier():
+    if not all(part.isidentifier() and not keyword.iskeyword(part) for part in reference.entry_point.split(".")):
         return f"entry_point is {_shown(reference.entry_point)}, not the name of a function"
+    if why := _wrong_prompt(reference.prompt):
+        return f"prompt is not Python, also with 'pass' behind it ({why})"
     if bool(reference.cases) == bool(reference.test):
         return f"cases and reference.test are both {'given' if reference.cases else 'empty'}; give one of them"
     if reference.cases and checks(reference) is None:
@@ -302,7 +312,41 @@ def _wrong_tests(reference: FunctionTests) -> str:
                 return f'cases[{index}].args is {_shown(case.args)}, not a list as Python writes it, such as "[1, 2]"'
             if not _is_readable("[]", case.expected):
                 return f"cases[{index}].expected is {_shown(case.expected)}, not a value as Python writes it"
+    return _wrong_test(reference) if reference.test else ""
+
+
+def _wrong_prompt(prompt: str) -> str:
+    """What is wrong with a prompt that does not even parse with a body; it may end in the header of a function."""
+    why = _parsed(prompt)
+    last = prompt.rstrip().rpartition("\n")[2]
+    indent = last[: len(last) - len(last.lstrip())] + "    "
+    return why if isinstance(why, str) and isinstance(_parsed(f"{prompt.rstrip()}\n{indent}pass\n"), str) else ""
+
+
+def _wrong_test(reference: FunctionTests) -> str:
+    tree = _parsed(reference.test)
+    if isinstance(tree, str):
+        return f"test is not Python ({tree})"
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    is_defined = any(isinstance(node, ast.FunctionDef) and node.name == "check" for node in tree.body)
+    if not (is_defined or names.intersection(reference.entry_point.split("."))):
+        return f"test neither defines check(candidate) nor calls {_shown(reference.entry_point)}"
     return ""
+
+
+def _parsed(text: str) -> ast.Module | str:
+    """The tree of a reference's own code, or what is wrong with it. It is the user's text and parsed, never run."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # '\d' in a docstring
+            return ast.parse(text)
+    except SyntaxError as error:
+        return f"line {error.lineno}: {error.msg}" if error.lineno else str(error.msg)
+    except ValueError as error:
+        return str(error)
+    except (RecursionError, MemoryError):
+        return "nested too deeply"
 
 
 def _is_readable(args: str, expected: str) -> bool:

@@ -119,7 +119,6 @@ async def regrade(
     ``tasks`` are objects of your own by name; the rest is found by entry point.
     """
     chosen = _chosen(read_manifest(run), tasks or {})
-    await judge.prepare(problem.reference for choice in chosen for problem in choice.problems)
     if not (journal_path(run).exists() or attempts_path(run).exists()):
         raise UsageError(f"run {str(run)!r} has no graded attempt yet")
     await judge.prepare(problem.reference for choice in chosen for problem in choice.problems)

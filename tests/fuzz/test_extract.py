@@ -51,7 +51,8 @@ def check_code(asked: tuple[str, str, bool]) -> None:
         assert found.reason
     elif answer[slice(*found.found.span)] != found.found.text:  # set in by a list item: the same, moved to the left
         inside = answer[slice(*found.found.span)]
-        assert textwrap.dedent(inside) == found.found.text
+        is_joined = found.found.rule == "fences"  # blocks, and what stands between them left out
+        assert is_joined or textwrap.dedent(inside) == found.found.text
     else:
         holds(found.found, answer)
 

@@ -58,7 +58,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
 )
-TAGS = st.sampled_from("ltszqydciufbxnDFrY") | st.text(max_size=3)
+TAGS = st.sampled_from("ltszqydciufbxnDFrkvoCjeNIBPT") | st.text(max_size=3)
 NUMERALS = st.sampled_from(
     ("0x1p99999", "nan", "-inf", "0x" + "f" * 5000, "1_0", " 7 ", "0x", "ed a0 80", "zz", "eda0")
 )

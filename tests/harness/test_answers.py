@@ -84,6 +84,21 @@ def a_case(args: Any = "[1]", expected: Any = "2", **more: Any) -> str:
         (function(), "reference.cases and reference.test are both empty; give one of them"),
         (function(cases=DOUBLE["cases"], test="assert f(1)"), "reference.cases and reference.test are both given"),
         (function(test="assert f(1)", entry_point="f()"), 'reference.entry_point is "f()", not the name of a function'),
+        (function(test="assert f(1)", entry_point=""), 'reference.entry_point is "", not the name of a function'),
+        (function(test="assert f(1)", entry_point="class"), 'reference.entry_point is "class", not the name of a'),
+        (function(test="assert f(1)", entry_point="A.f."), 'reference.entry_point is "A.f.", not the name of a'),
+        (function(test="assert f(1)", entry_point="A.1"), 'reference.entry_point is "A.1", not the name of a'),
+        (function(test="assert f(1) == = 2"), "a.jsonl:1: reference.test is not Python (line 1: invalid syntax)"),
+        (function(test="x = 1\nassert f(1"), "reference.test is not Python (line 2: '(' was never closed)"),
+        (function(test="assert f(1)\0"), "reference.test is not Python (source code string cannot contain null bytes)"),
+        (function(test="assert " + "-" * 100_000 + "1"), "reference.test is not Python ("),
+        (function(test="assert g(1) == 2"), 'reference.test neither defines check(candidate) nor calls "f"'),
+        (function(test="# f"), 'reference.test neither defines check(candidate) nor calls "f"'),
+        (
+            function(test="assert f(1)", prompt="def f(x:"),
+            "reference.prompt is not Python, also with 'pass' behind it (line",
+        ),
+        (function(test="assert f(1)", prompt="Add one."), "reference.prompt is not Python"),
         (a_case(args=[1]), "reference.cases[1].args is [1], not a string"),
         (a_case(args="1"), 'reference.cases[1].args is "1", not a list as Python writes it'),
         (a_case(args="[x]"), 'reference.cases[1].args is "[x]", not a list as Python writes it'),
@@ -94,10 +109,14 @@ def a_case(args: Any = "[1]", expected: Any = "2", **more: Any) -> str:
         (function(cases={}), "reference.cases is {}, not a list"),
         (stdio(cases=[]), "reference.cases is empty; give at least one"),
         (stdio(cases=DOUBLE["cases"]), 'unknown key "args" in a case. Known keys: stdin, stdout'),
-        (stdio(cpu_s=0), "reference.cpu_s is 0; it is a number of seconds above 0"),
+        (stdio(cpu_s=0), "reference.cpu_s is 0; it is a number of seconds from 0.01 to 3600"),
+        (stdio(cpu_s=0.001), "reference.cpu_s is 0.001; it is a number of seconds from 0.01 to 3600"),
+        (stdio(cpu_s=3601), "reference.cpu_s is 3601; it is"),
         (stdio(cpu_s=None), "reference.cpu_s is null, not a number"),
         (stdio(memory_mb=0.5), "reference.memory_mb is 0.5, not a whole number"),
-        (stdio(memory_mb=0), "reference.memory_mb is 0; it is a number of megabytes from 1 up"),
+        (stdio(memory_mb=0), "reference.memory_mb is 0; it is a number of megabytes from 1 to 65536"),
+        (stdio(memory_mb=65537), "reference.memory_mb is 65537; it is a number"),
+        (stdio(memory_mb=2**62), "reference.memory_mb is 4611686018427387904; it is a number"),
     ],
 )
 def test_what_is_no_line_is_refused_in_one_sentence(text: str | bytes, complaint: str) -> None:
@@ -145,6 +164,23 @@ def test_half_an_emoji_is_read_as_a_question_mark() -> None:
 def test_all_that_a_reference_may_say_is_read() -> None:
     (entry,) = read(function(cases=[{"args": "(1,)", "expected": "2.0"}], tolerance=1, cpu_s=1, memory_mb=64))
     assert (entry.reference.tolerance, entry.reference.cpu_s) == (1.0, 1.0)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"test": "assert f(1) == 2", "prompt": "def f(x):\n"},
+        {"test": "assert f(1) == 2", "prompt": 'import re\n\ndef f(x):\n    """As in \\d."""\n'},
+        {"test": "assert f(1) == 2", "prompt": "class Solution:\n    def f(self, x):\n        "},
+        {"test": "def check(candidate):\n    assert candidate(1) == 2"},
+        {"test": "import math\nfor i in range(3):\n    assert math.isclose(f(i), i)"},
+        {"test": "s = Solution()\nassert s.f(1) == 2", "entry_point": "Solution.f"},
+        {"test": "assert Solution().f(1) == 2"},
+        {"test": "assert f(1) == 2", "entry_point": "f", "cpu_s": 0.01, "memory_mb": 65536},
+    ],
+)
+def test_code_references_of_every_kind_are_read(fields: dict[str, Any]) -> None:
+    assert len(read(function(**fields))) == 1
 
 
 def test_equal_references_are_kept_once() -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from thinkcurve.cli.verify import sandbox_option
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -15,21 +17,12 @@ if TYPE_CHECKING:
     from thinkcurve.verify.probes import Finding
     from thinkcurve.verify.worker import Equality
 
-LEVELS = ("strict", "standard", "weak")
 JSON_SCHEMA = 1
 WIDTH = 80
 
 
 @click.command(name="doctor", epilog="Example: thinkcurve doctor --sandbox strict")
-@click.option(
-    "--sandbox",
-    "level",
-    type=click.Choice(LEVELS),
-    default="standard",
-    show_default=True,
-    envvar="THINKCURVE_SANDBOX",
-    help="Exit 1 where code can be isolated less than this.",
-)
+@sandbox_option("level", help_text="Exit 1 where code can be isolated less than this: strict, standard or weak.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def command(level: str, as_json: bool) -> None:
     """Try this machine: the maths workers, and every sandbox with a set of hostile programs.
@@ -39,11 +32,11 @@ def command(level: str, as_json: bool) -> None:
     """
     import asyncio
 
-    from thinkcurve.verify.isolation import LEVELS as TIERS_ACCEPTED
+    from thinkcurve.verify.isolation import LEVELS
 
     findings, maths = asyncio.run(_try_everything())
     best = min((f for f in findings if f.tier), key=lambda f: f.tier, default=None)
-    is_enough = best is not None and best.tier <= TIERS_ACCEPTED[level]
+    is_enough = best is not None and best.tier <= LEVELS[level]
     if as_json:
         _print_json(findings, best, maths, level, is_enough=is_enough)
     else:

@@ -68,7 +68,7 @@ class Commands(click.Group):
 
 EPILOG = """\b
 Example:
-  thinkcurve run                      the embedded model on its tasks, no key, no GPU
+  thinkcurve run              the embedded model on its tasks, no key, no GPU
   thinkcurve run -m llamacpp:model.gguf -t arithmetic --budgets 0,256,1024
 """
 
@@ -76,7 +76,7 @@ Example:
 @click.group(
     cls=Commands,
     epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="thinkcurve")
 def cli() -> None:

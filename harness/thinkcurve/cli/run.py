@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from thinkcurve.cli.verify import sandbox_option
 from thinkcurve.errors import BackendError, UsageError
 
 EPILOG = """\b
@@ -32,13 +33,7 @@ Examples:
 @click.option("--seed", type=int, metavar="S", help="Seed of the study.")
 @click.option("--temperature", type=float, metavar="T", help="0 is greedy.")
 @click.option("--answer-tokens", type=int, metavar="N", help="The answer's own reserve of tokens.")
-@click.option(
-    "--sandbox",
-    type=click.Choice(["strict", "standard", "weak"]),
-    metavar="LEVEL",
-    envvar="THINKCURVE_SANDBOX",
-    help="Least isolation of code answers: strict, standard, weak.",
-)
+@sandbox_option(help_text="Least isolation of code answers: strict, standard or weak.", default=None)
 @click.option(
     "--model-option",
     "options",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import textwrap
@@ -14,14 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
-from thinkcurve.errors import UsageError
+from thinkcurve.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from thinkcurve.answers import Entry, Judged
     from thinkcurve.problem import Judgement
 
-LEVELS = ("strict", "standard", "weak")
 WIDTH = 80
 LONGEST_ID, WIDTHS = 16, (10, 12, 16)
 """Columns of the table: an id, then verdict, reason and rung; what was read as the answer gets the rest."""
@@ -29,7 +28,7 @@ STYLES = {"correct": "green", "incorrect": "red", "no_answer": "yellow", "unveri
 """Colours of verdicts on a terminal."""
 EPILOG = """\b
 A line of FILE, and the other types of reference:
-  {"id": "1", "reference": {"type": "math", "answer": "1/2"}, "answer": "It is 0.5"}
+  {"id": 1, "reference": {"type": "math", "answer": "1/2"}, "answer": "0.5"}
   {"type": "choice", "answer": "B", "choices": ["red", "green"]}
   {"type": "function_tests", "entry_point": "f", "test": "assert f(1) == 2"}
   {"type": "stdio_tests", "cases": [{"stdin": "1 2", "stdout": "3"}]}
@@ -39,20 +38,45 @@ Example: thinkcurve verify answers.jsonl > verdicts.jsonl
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+def _check_level(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """The level itself, or a complaint that names the flag or the environment variable, whichever gave it.
+
+    What levels there are, only ``verify.isolation`` says; help need not wait for it.
+    """
+    from thinkcurve.verify.isolation import LEVELS
+
+    if value is None or value in LEVELS:
+        return value
+    is_environment = ctx.get_parameter_source(param.name or "") == ParameterSource.ENVIRONMENT
+    raise click.BadParameter(
+        f"{value!r} is not one of {', '.join(map(repr, LEVELS))}.{did_you_mean(value, LEVELS)}",
+        param_hint="the environment variable THINKCURVE_SANDBOX" if is_environment else "'--sandbox'",
+    )
+
+
+def sandbox_option(
+    name: str = "sandbox", *, help_text: str, default: str | None = "standard"
+) -> Callable[[Command], Command]:
+    """``--sandbox`` of a command, under ``name`` in its arguments."""
+    return click.option(
+        "--sandbox",
+        name,
+        callback=_check_level,
+        metavar="LEVEL",
+        default=default,
+        show_default=default is not None,
+        envvar="THINKCURVE_SANDBOX",
+        show_envvar=True,
+        help=help_text,
+    )
+
+
 def judging_options(command: Command) -> Command:
     """The options of every command that judges answers."""
     workers = click.option(
         "--workers", type=click.IntRange(min=1), metavar="N", help="Processes that judge (default: one a core)."
     )
-    sandbox = click.option(
-        "--sandbox",
-        type=click.Choice(LEVELS),
-        default="standard",
-        show_default=True,
-        envvar="THINKCURVE_SANDBOX",
-        show_envvar=True,
-        help="The least isolation that code may be run at.",
-    )
+    sandbox = sandbox_option(help_text="The least isolation that code may be run at: strict, standard or weak.")
     return workers(sandbox(command))
 
 
@@ -66,6 +90,8 @@ def command(file: str, workers: int | None, sandbox: str, as_json: bool) -> None
     Prints a line an answer, in the order of FILE, as it is ready: JSON with the keys id, verdict, reason, rung,
     span, extracted and cpu_s, or a table where the output is a terminal. A summary goes to standard error.
     """
+    import asyncio
+
     from thinkcurve.problem import Verdict
 
     entries = _read(file)

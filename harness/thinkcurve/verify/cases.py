@@ -10,6 +10,8 @@ from __future__ import annotations
 import ast
 import functools
 from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Number
 from typing import cast
 
 from thinkcurve.problem import FunctionTests
@@ -21,7 +23,9 @@ class Check:
     """One call and what must come of it.
 
     ``rule`` is ``equal`` (Python's ``==``, or within ``tolerance``), ``is`` (``None``, ``True``, ``False``),
-    ``true`` or ``false`` (Python's truth of a plain value).
+    ``true`` or ``false`` (Python's truth of a plain value). ``tolerance`` is for numbers of any type, a Fraction or a
+    Decimal too, and for those in lists, tuples and the values of dicts. A set has no order to compare by, so its
+    numbers are exact, as the keys of a dict are.
     """
 
     args: str
@@ -30,9 +34,12 @@ class Check:
     tolerance: float | None = None
 
     def holds(self, got: object) -> bool:
-        """Whether a decoded result passes. Only exact built-in types get here, so no foreign ``__eq__`` runs."""
+        """Whether a decoded result passes. Only exact built-in types get here, so no foreign ``__eq__`` runs.
+
+        A value that did not travel equals nothing; it is true, as every object is whose type does not say otherwise.
+        """
         if isinstance(got, Opaque):
-            return False
+            return self.rule == "true" and not {"__bool__", "__len__"} & set(got.attributes)
         if self.rule == "is":
             return got is self.expected
         try:
@@ -41,18 +48,21 @@ class Check:
             if self.tolerance is None:
                 return bool(got == self.expected)
             return _is_near(got, self.expected, self.tolerance)
-        except ArithmeticError:  # a signalling NaN
+        except (ArithmeticError, TypeError, ValueError, RecursionError):  # a signalling NaN; a value that cannot be met
             return False
 
 
 @functools.lru_cache(maxsize=4096)
 def checks(reference: FunctionTests) -> tuple[Check, ...] | None:
-    """The checks of a reference, ``None`` when it holds anything that is not literal (or nothing at all)."""
+    """The checks of a reference, ``None`` when it holds anything that is not literal (or nothing at all).
+
+    No text makes it raise: what is no list of checks here may still be a test to run.
+    """
     try:
         if reference.cases:
             return tuple(_from_case(case.args, case.expected, reference.tolerance) for case in reference.cases)
         return _from_test(reference.test, reference.entry_point) or None
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+    except (ValueError, SyntaxError, TypeError, ArithmeticError, RecursionError, MemoryError):
         return None
 
 
@@ -111,7 +121,7 @@ def _from_assertion(test: ast.expr, name: str) -> Check:
     if isinstance(operator, ast.Lt | ast.LtE):
         return _from_distance(left, right, name)
     if isinstance(operator, ast.Is):
-        return Check(_arguments(left, name), "is", cast(ast.Constant, right).value)
+        return Check(_arguments(left, name), "is", _singleton(right))
     if not isinstance(operator, ast.Eq):
         raise ValueError("not an equality")
     if _is_call(right, name):
@@ -121,13 +131,23 @@ def _from_assertion(test: ast.expr, name: str) -> Check:
 
 def _from_distance(left: ast.expr, right: ast.expr, name: str) -> Check:
     """``abs(candidate(...) - 1.5) < 1e-6``."""
-    if not (isinstance(left, ast.Call) and isinstance(left.func, ast.Name) and left.func.id == "abs"):
+    if not (_is_call(left, "abs") and len(cast(ast.Call, left).args) == 1):
         raise ValueError("not a distance")
-    inner = left.args[0]
+    inner = cast(ast.Call, left).args[0]
     if not (isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Sub)):
         raise ValueError("not a difference")
     expected = ast.literal_eval(inner.right)
-    return Check(_arguments(inner.left, name), "equal", expected, float(ast.literal_eval(right)))
+    tolerance = ast.literal_eval(right)
+    if not isinstance(tolerance, int | float):
+        raise ValueError("not a number")
+    return Check(_arguments(inner.left, name), "equal", expected, float(tolerance))
+
+
+def _singleton(node: ast.expr) -> bool | None:
+    """``None``, ``True`` or ``False``: all that ``is`` can be asked of from here, where nothing else is one object."""
+    if isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, bool)):
+        return node.value
+    raise ValueError("not a constant that there is one of")
 
 
 def _is_call(node: ast.expr, name: str) -> bool:
@@ -141,7 +161,7 @@ def _arguments(node: ast.expr, name: str) -> str:
 
 
 def _is_near(got: object, expected: object, tolerance: float) -> bool:
-    """Numbers within ``tolerance``, through lists, tuples and dicts of the same type and length."""
+    """Numbers within ``tolerance``, through lists, tuples and the values of dicts of the same type and length."""
     if isinstance(expected, list | tuple):
         return (
             type(got) is type(expected)
@@ -150,9 +170,16 @@ def _is_near(got: object, expected: object, tolerance: float) -> bool:
         )
     if isinstance(expected, dict) and isinstance(got, dict):
         return got.keys() == expected.keys() and all(_is_near(got[key], expected[key], tolerance) for key in expected)
-    if isinstance(got, int | float | complex) and isinstance(expected, int | float | complex):
-        try:
-            return got == expected or abs(got - expected) <= tolerance
-        except OverflowError:
-            return False
+    if isinstance(got, Number) and isinstance(expected, Number):
+        return bool(got == expected or _distance(got, expected) <= tolerance)
     return got == expected
+
+
+def _distance(a: object, b: object) -> float:
+    """How far apart two numbers are. A Decimal is a float here, unless beside a whole number.
+
+    Raises ``ArithmeticError`` or ``ValueError`` for a NaN that signals and for what overflows: near nothing.
+    """
+    if not (isinstance(a, int) or isinstance(b, int)):
+        a, b = (float(number) if isinstance(number, Decimal) else number for number in (a, b))
+    return abs(a - b)  # type: ignore[operator, no-any-return]

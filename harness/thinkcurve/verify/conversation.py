@@ -78,15 +78,21 @@ class Line:
         rest, is_ready = bytearray(), False
         try:
             while "end" not in (reply := await self._child.hear(self._wall_s)).header:
-                *lines, last = (rest + reply.payload).split(b"\n")
-                rest = bytearray(last)
+                *lines, last = reply.payload.split(b"\n")  # only what is new: a long line comes in many pieces
+                if lines:
+                    rest += lines[0]
+                    lines[0] = bytes(rest)
+                    rest.clear()
+                rest += last
                 if lines and not is_ready:
                     is_ready = lines.pop(0) + b"\n" == READY
                 for line in lines if not self._is_closing else ():
                     self._unread += LINE_COST + len(line)
-                    self._lines.put_nowait(bytes(line))
+                    self._lines.put_nowait(line)
                 if len(rest) + self._unread > self._max_bytes and not self._is_closing:
                     raise LineTooLong
+            if not is_ready and reply.text("end") == "exit":
+                raise ChildLost("the task failed before the answer or the test ran")
             self.ending = reply
             self._lines.put_nowait(None)
         except ChildLost as lost:
@@ -114,10 +120,9 @@ async def converse(test: Line, answer: Line, nonce: str) -> Result:
     """
     number = 0
     while (line := await test.hear()) is not None:
-        message = msgspec.json.decode(line)
-        if message[0] == "end":
+        if outcome := _outcome(line):
             await test.close()
-            return _result(message[1], await answer.close(), number)
+            return _result(outcome, await answer.close(), number)
         await answer.say(line + b"\n")
         told = await _hear_answer(answer, nonce, number)
         if isinstance(told, str):
@@ -143,6 +148,12 @@ async def _hear_answer(answer: Line, nonce: str, number: int) -> list[object] | 
         return {"m": "memory", "o": "output_limit"}[tag]
     is_ours = index == number and tag in ("v", "e") and line.startswith(nonce.encode())
     return [tag, value] if is_ours else "error"
+
+
+def _outcome(line: bytes) -> str:
+    """How the test went, where this is its last line; else empty. The arguments of a call may be long: left unread."""
+    parts = msgspec.json.decode(line, type=list[msgspec.Raw])
+    return msgspec.json.decode(parts[1], type=str) if len(parts) == 2 else ""
 
 
 def _result(outcome: str, reply: Reply, n_calls: int) -> Result:

@@ -93,7 +93,10 @@ class Judge:
         return Judgement(Verdict.UNVERIFIED, "no_verifier")
 
     async def _judge_math(self, reference: MathAnswer, answer: str) -> Judgement:
-        reading = math.judge_text(reference.answer, answer, reference)
+        try:
+            reading = math.judge_text(reference.answer, answer, reference)
+        except Exception as error:  # a fault of ours must not end a run of days, nor count against the model
+            return Judgement(Verdict.UNVERIFIED, f"fault: {type(error).__name__}")
         if isinstance(reading, extract.Missing):
             return Judgement(Verdict.NO_ANSWER, reading.reason)
         found, compared = reading

@@ -92,20 +92,22 @@ async def try_all() -> list[Finding]:
 
 
 async def strongest() -> Finding:
-    """The best wall of this machine; found once a process."""
-    if not _known:
-        best = Finding("rlimits", "")
-        problems = []
-        for wall in isolation.candidates():
-            finding = await try_wall(wall)
-            if finding.problem:
-                problems.append(f"{wall}: {finding.problem}")
-            if finding.tier and (not best.tier or finding.tier < best.tier):
-                best = finding
-            if best.tier and best.tier <= TIERS[wall]:
-                break
-        _known.append(msgspec.structs.replace(best, problem="; ".join(problems)))
-    return _known[0]
+    """The best wall of this machine; found once a process, and sought again where there was none."""
+    if _known:
+        return _known[0]
+    best, problems = Finding("rlimits", ""), []
+    for wall in isolation.candidates():
+        finding = await try_wall(wall)
+        if finding.problem:
+            problems.append(f"{wall}: {finding.problem}")
+        if finding.tier and (not best.tier or finding.tier < best.tier):
+            best = finding
+        if best.tier and best.tier <= TIERS[wall]:
+            break
+    best = msgspec.structs.replace(best, problem="; ".join(problems))
+    if best.tier:
+        _known.append(best)
+    return best
 
 
 _known: list[Finding] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 import msgspec
 
@@ -11,7 +12,8 @@ from thinkcurve.verify.inside import wire
 from thinkcurve.verify.process import Reply
 
 OUT_OF_MEMORY = 71  # the exit code of ``inside.task``
-_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")  # float() would read 1_1 as 11
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")  # float() would read 1_1 as 11
+MAX_DIGITS = 4000  # of a number that is compared with a tolerance, exactly
 LONG_BYTES = 1 << 18  # beyond this, reading takes long enough to be done beside the event loop
 
 
@@ -79,7 +81,9 @@ def _is_near(printed: str, expected: str, tolerance: float) -> bool:
 def _is_near_word(word: str, other: str, tolerance: float) -> bool:
     if word == other:
         return True
-    return bool(_NUMBER.fullmatch(word) and _NUMBER.fullmatch(other)) and abs(float(word) - float(other)) <= tolerance
+    if not (_NUMBER.fullmatch(word) and _NUMBER.fullmatch(other)) or max(len(word), len(other)) > MAX_DIGITS:
+        return False
+    return abs(Fraction(word) - Fraction(other)) <= Fraction(tolerance)
 
 
 def ending(reply: Reply) -> str:

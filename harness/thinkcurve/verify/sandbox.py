@@ -15,7 +15,7 @@ import contextlib
 import os
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Literal, Protocol
 
 import msgspec
@@ -30,6 +30,7 @@ from thinkcurve.verify.replies import LONG_BYTES, function_reason, stdio_reason
 WALL_PER_CPU, WALL_EXTRA_S = 3.0, 5.0  # the wall is a backstop: a busy machine must not turn right into wrong
 MOST_CROWDED = 8.0  # an answer that sleeps would otherwise sleep for minutes on a busy machine
 HARNESS_EXTRA_S = 15.0  # how long after its own backstop the sandbox is given up
+RETRY_SHARE = 0.25  # of its CPU limit: who used less slept or waited, and was no victim of a busy machine
 TEST_CPU_S, TEST_MEMORY_MB = 10.0, 512  # what a test that is a program may use beside the answer
 TEST_SHARE = 2.0  # and as a multiple of the answer's own limit, where that is more
 _NUMPY = re.compile(r"\bnumpy\b")
@@ -71,11 +72,11 @@ class Zygotes:
         return [pid for pool in self._pools.values() for pid in pool.pids]
 
     async def run(self, request: dict[str, object], wall_s: float) -> Reply:
-        """One task. A lost or faulty sandbox is tried once more with a fresh one, a timeout once more alone."""
+        """One task, tried once more alone, with a fresh sandbox where one was lost, or where time ran out at work."""
         with contextlib.suppress(ChildLost):
             async with self._turns.shared():
                 reply = await self._once(request, wall_s)
-            if reply.text("end") != "timeout":
+            if reply.text("end") != "timeout" or not _was_at_work(reply.number("cpu_s"), request):
                 return reply
         async with self._turns.alone():
             return await self._once(request, wall_s)
@@ -85,7 +86,7 @@ class Zygotes:
         with contextlib.suppress(ChildLost):
             async with self._turns.shared():
                 result = await self._converse_once(test, answer, wall_s)
-            if result.reason != "timeout":
+            if result.reason != "timeout" or not _was_at_work(result.cpu_s, answer):
                 return result
         async with self._turns.alone():
             return await self._converse_once(test, answer, wall_s)
@@ -135,38 +136,42 @@ class _Turns:
     """Many share, or one is alone: a timeout counts only when it came without our own company."""
 
     def __init__(self) -> None:
-        self._changed = asyncio.Condition()
+        self._changed = asyncio.Event()
         self._n_sharing = 0
         self._n_waiting = 0
         self._is_alone = False
 
     @contextlib.asynccontextmanager
     async def shared(self) -> AsyncIterator[None]:
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._is_alone and not self._n_waiting)
-            self._n_sharing += 1
+        while self._is_alone or self._n_waiting:
+            await self._changed.wait()
+        self._n_sharing += 1
         try:
             yield
         finally:
-            async with self._changed:
-                self._n_sharing -= 1
-                self._changed.notify_all()
+            self._n_sharing -= 1
+            self._change()
 
     @contextlib.asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
-        async with self._changed:
-            self._n_waiting += 1
-            try:
-                await self._changed.wait_for(lambda: not self._is_alone and not self._n_sharing)
-                self._is_alone = True
-            finally:
-                self._n_waiting -= 1
+        self._n_waiting += 1
+        try:
+            while self._is_alone or self._n_sharing:
+                await self._changed.wait()
+            self._is_alone = True
+        finally:
+            self._n_waiting -= 1
+            self._change()
         try:
             yield
         finally:
-            async with self._changed:
-                self._is_alone = False
-                self._changed.notify_all()
+            self._is_alone = False
+            self._change()
+
+    def _change(self) -> None:
+        """Wake whoever waits; nothing is awaited, so that a cancelled one gives its turn back too."""
+        self._changed.set()
+        self._changed = asyncio.Event()
 
 
 async def judge_code(
@@ -224,6 +229,12 @@ async def judge_stdio(runner: Runner, reference: StdioTests, code: str) -> Outco
 
 def _wall_s(cpu_s: float) -> float:
     return WALL_PER_CPU * cpu_s + WALL_EXTRA_S
+
+
+def _was_at_work(cpu_s: float, request: Mapping[str, object]) -> bool:
+    """Whether a task that ran out of time used so much CPU that company may have been what it lacked time for."""
+    limit_s = request["cpu_s"]
+    return isinstance(limit_s, int | float) and cpu_s >= RETRY_SHARE * limit_s
 
 
 def _crowding() -> float:

@@ -7,8 +7,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
+
+from thinkcurve.study import Study
+from thinkcurve.verify.isolation import LEVELS
 
 SMALL = ["--limit", "2", "-t", "arithmetic", "--budgets", "0,16"]
 
@@ -234,9 +238,41 @@ def test_help_fits_a_screen_and_ends_in_an_example() -> None:
         ["doctor"],
         ["compact"],
     ):
-        done = call(*args, "--help")
+        done = call(*args, "--help", columns=120)
         lines = done.stdout.rstrip().splitlines()
         assert done.returncode == 0
         assert len(lines) <= 40, args
-        assert max(map(len, lines)) <= 88, args
+        assert max(map(len, lines)) <= 80, args
         assert "thinkcurve" in lines[-1], args
+
+
+def test_help_names_the_levels_that_there_are_and_their_variable() -> None:
+    *others, last = LEVELS
+    for command in ("run", "verify", "regrade", "doctor"):
+        words = " ".join(call(command, "--help").stdout.split())
+        assert "--sandbox LEVEL " in words
+        assert f": {', '.join(others)} or {last}." in words
+        assert "THINKCURVE_SANDBOX" in words
+
+
+def test_a_study_takes_the_levels_that_there_are() -> None:
+    assert get_args(get_type_hints(Study)["sandbox"]) == tuple(LEVELS)
+
+
+def test_help_does_not_wait_for_the_sandbox() -> None:
+    for command in ("run", "verify", "doctor"):
+        code = f"import sys, thinkcurve.cli.{command}\nassert 'thinkcurve.verify.isolation' not in sys.modules"
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("command", [["run"], ["verify", "answers.jsonl"], ["regrade", "results"], ["doctor"]])
+def test_a_level_that_is_none_is_refused_by_the_name_of_what_gave_it(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    word = "'strct' is not one of 'strict', 'standard', 'weak'. Did you mean 'strict'?"
+    flag = call(*command, "--sandbox", "strct", cwd=tmp_path)
+    assert (flag.returncode, f"Invalid value for '--sandbox': {word}" in flag.stderr) == (2, True), flag.stderr
+    monkeypatch.setenv("THINKCURVE_SANDBOX", "strct")
+    environment = call(*command, cwd=tmp_path)
+    named = f"Invalid value for the environment variable THINKCURVE_SANDBOX: {word}" in environment.stderr
+    assert (environment.returncode, named) == (2, True), environment.stderr

@@ -58,6 +58,32 @@ PASSING = [
      "from decimal import Decimal\ndef f(x):\n    return Decimal(x) / 4"),
     ("def twice(x):\n    return 2 * x\ndef check(c):\n    assert c(twice(2)) == 5", RIGHT),
     ("assert f(2) == other(2)", "def other(x):\n    return x + 1\ndef f(x):\n    return x + 1"),
+    ("base = f(0)\ndef check(candidate):\n    for i in range(3):\n        assert candidate(i) == base + i", RIGHT),
+    ("for n in (3,):\n    assert f(n) == [{'a': (1, 2)}]", "def f(n):\n    return [{'a': (1, 2)}]"),
+    ("import datetime\nfor d in (1, 2):\n    assert f(d) == datetime.date(2020, 1, d)",
+     "import datetime\ndef f(d):\n    return datetime.date(2020, 1, d)"),
+    ("for d in ({'a': 1},):\n    assert list(f(d)) == ['a'] and f(d) == {'a'}", "def f(d):\n    return d.keys()"),
+    ("for n in (20000,):\n    assert sum(f(n)) == n * (n - 1) // 2", "def f(n):\n    yield from range(n)"),
+    ("import itertools\nassert list(itertools.islice(f(), 4)) == ['1', '11', '21', '1211']",
+     "from itertools import groupby\ndef f():\n    s = '1'\n    while True:\n        yield s\n"
+     "        s = ''.join(str(len(list(g))) + k for k, g in groupby(s))"),
+    ("from collections import namedtuple\nP = namedtuple('P', 'x y')\nfor i in (1,):\n    assert f(P(i, 2)).x == 2",
+     "def f(p):\n    return p._replace(x=p.x + 1)"),
+    ("from collections import Counter, defaultdict, deque\nfor w in ('aab',):\n"
+     "    assert f(Counter(w)) == [('a', 2)] and g(defaultdict(int)) == 0 and h(bytearray(b'a')) == 97",
+     "def f(c):\n    return c.most_common(1)\n"
+     "def g(d):\n    return d['x']\ndef h(b):\n    b.append(1)\n    return b[0]"),
+    ("from collections import deque\nd = deque([1, 2, 3])\nf(d)\nassert d == deque([3, 1, 2])",
+     "def f(d):\n    d.rotate()"),
+    ("a = [2, 1]\nf(xs=a)\nassert a == [1, 2]", "def f(xs):\n    xs.sort()"),
+    ("row = [0]\ng = [row]\nf(g)\nassert row == [5]", "def f(g):\n    g[0][0] = 5"),
+    ("a = [1]\nassert f(a) is a", "def f(a):\n    a.append(2)\n    return a"),
+    ("try:\n    f(-1)\nexcept ValueError as e:\n    assert 'negative' in str(e)\nelse:\n    assert False",
+     "def f(x):\n    raise ValueError('negative input')"),
+    ("try:\n    f('k')\nexcept KeyError as e:\n    assert e.args == ('k',)\nelse:\n    assert False",
+     "def f(x):\n    return {}[x]"),
+    ("for x in (1, 2):\n    assert f(x) == x + 1", "class Solution:\n    def f(self, x):\n        return x + 1"),
+    ("for n in (4 * 10**6,):\n    assert len(f(n)) == n", "def f(n):\n    return 'x' * n"),
     ("f(1)\nassert f(2) == 2", "calls = 0\ndef f(x):\n    global calls\n    calls += 1\n    return calls"),
 ]  # fmt: skip
 
@@ -77,7 +103,11 @@ FAILING = [
     (LOOP, "def f(x:", "error"),
     (LOOP, "def g(x): return x + 1", "error"),
     (LOOP, "def f(x):\n    return bytearray(10**10)", "memory"),
-    (LOOP, "def f(x):\n    return 'x' * 10**7", "output_limit"),
+    (LOOP, "def f(x):\n    return 'x' * 10**8", "memory"),
+    (LOOP, "def f(x):\n    return 'x' * (3 * 10**7)", "output_limit"),
+    ("base = f(0)\n" + LOOP, "def f(x): return 'junk'", "wrong"),
+    ("assert [f(i).val for i in range(2)] == [1, 2]", "class N: pass\ndef f(x): return N()", "wrong"),
+    ("for i in (1,):\n    assert f(i)[0] == 1", "def f(x): return [object()]", "wrong"),
     (LOOP, "import os, signal\ndef f(x):\n    os.kill(os.getpid(), signal.SIGKILL)", "killed"),
     (LOOP, "class Yes:\n    def __eq__(self, o): return True\ndef f(x): return Yes()", "wrong"),
     (LOOP, "class Yes(int):\n    def __eq__(self, o): return True\ndef f(x): return Yes(0)", "wrong"),
@@ -101,6 +131,29 @@ FAILING = [
 async def test_nothing_else_passes(zygotes: Zygotes, test: str, code: str, reason: str) -> None:
     assert await judged(zygotes, test, code) == ("incorrect", reason)
     assert await judged(zygotes, LOOP, RIGHT) == ("correct", "")
+
+
+UNSUPPORTED = [
+    ("for i in (3,):\n    assert f(i)[0].val == 3", "class N:\n    val = 3\ndef f(x): return [N()]"),
+    ("for i in (2,):\n    assert f(i)(3) == 5", "def f(x): return lambda y: x + y"),
+    ("class P: pass\nfor i in (2,):\n    assert f(i) == P()", "class P: pass\ndef f(x): return P()"),
+    ("class L(list): pass\nassert f(L([1])) == 1", "def f(x): return x[0]"),
+    ("assert f([0] * (2 * 10**6)) == 1", "def f(x): return 1"),
+]
+
+
+@pytest.mark.parametrize(("test", "code"), UNSUPPORTED)
+async def test_what_cannot_travel_is_unverified(zygotes: Zygotes, test: str, code: str) -> None:
+    assert await judged(zygotes, test, code) == ("unverified", "unsupported_test")
+
+
+async def test_classes_of_the_prompt_are_known_to_both_sides(zygotes: Zygotes) -> None:
+    prompt = "class MyError(ValueError):\n    pass\n\ndef f(x):\n"
+    test = (
+        "for x in (1, 2):\n    try:\n        f(x)\n        assert False\n"
+        "    except MyError as e:\n        assert e.args == (x,)"
+    )
+    assert await judged(zygotes, test, "def f(x):\n    raise MyError(x)", prompt) == ("correct", "")
 
 
 async def test_helper_of_the_prompt_is_not_the_answers_to_change(zygotes: Zygotes) -> None:

@@ -20,6 +20,8 @@ from thinkcurve.verify.worker import MathWorkers
 VERIFY = Path(thinkcurve.verify.__file__).parent
 LIMIT_S = 2.0
 HOSTILE = {
+    "signs and percents": "-" * 220 + "0" + "%" * 220,
+    "an inequality of numbers": r"x=0\le 0",
     "tower": "9^{9^{9^{9^{9^9}}}}",
     "tower of factorials": "((((9!)!)!)!)!",
     "factorial of a power": "(9^{9999999})!",

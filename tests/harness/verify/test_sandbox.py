@@ -76,9 +76,9 @@ WRONG = [
     ("import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass", "timeout"),
     ("def f(x):\n    return bytearray(10**10)", "memory"),
     ("def f(x):\n    a = []\n    while True: a.append('x' * 10**6)", "memory"),
-    ("def f(x):\n    return 'x' * 10**7", "output_limit"),
+    ("def f(x):\n    return 'x' * (3 * 10**7)", "output_limit"),
     ("def f(x):\n    while True: print('x' * 100_000)", "output_limit"),
-    ("def f(x):\n    a = []\n    for _ in range(200): a = [a]\n    return a", "output_limit"),
+    ("def f(x):\n    a = []\n    for _ in range(400): a = [a]\n    return a", "output_limit"),
     ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "killed"),
     ("import builtins\nbuiltins.len = builtins.isinstance = builtins.type = lambda *a: True\ndef f(x): return 7", None),
     ("import json\njson.dumps = lambda *a, **k: '[0, \"v\", 2]'\ndef f(x): return 7", None),
@@ -260,6 +260,35 @@ STDIO = StdioTests((StdioCase("3 4\n", "7\n"), StdioCase("1 1\n", "2\n")), cpu_s
         ("print(sum(map(int, input().split())))\n1 / 0", "incorrect", "error"),
         ("print(sum(map(int, input().split())))\nexit(3)", "incorrect", "error"),
         ("input()\ninput()\nprint(7)", "incorrect", "error"),
+        (
+            "import sys\nprint(sum(map(int, sys.stdin)) if 'x' in sys.stdin.mode else sum(map(int, input().split())))",
+            "correct",
+            "",
+        ),
+        (
+            "import sys\nstdin = open(sys.argv[1]) if len(sys.argv) > 1 else sys.stdin\n"
+            "print(sum(map(int, stdin.read().split())))",
+            "correct",
+            "",
+        ),
+        ("out = open(1, 'w')\nout.write(str(sum(map(int, input().split()))))", "correct", ""),
+        ("import sys\nsys.__stdout__.write(str(sum(map(int, input().split()))))", "correct", ""),
+        (
+            "import io, sys\nold, sys.stdout = sys.stdout, io.StringIO()\n"
+            "old.write(str(sum(map(int, input().split()))))",
+            "correct",
+            "",
+        ),
+        ("import os\nassert os.path.basename(__file__)\nprint(sum(map(int, input().split())))", "correct", ""),
+        (
+            "import sys, threading\nthreading.stack_size(1 << 28)\nsys.setrecursionlimit(1 << 25)\n"
+            "def g(n): return n and g(n - 1)\n"
+            "def main():\n    g(50000)\n    print(sum(map(int, input().split())))\n"
+            "t = threading.Thread(target=main)\nt.start()\nt.join()",
+            "correct",
+            "",
+        ),
+        ("import sys\nprint(sum(map(int, input().split())))\nsys.stdout.flush()\nsys.stdout.close()", "correct", ""),
         ("while True: pass", "incorrect", "timeout"),
         ("while True: print('7' * 100000)", "incorrect", "output_limit"),
         ("x = bytearray(10**10)", "incorrect", "memory"),
@@ -273,6 +302,12 @@ VALUES = [
     "None", "True", "0", "-1", str(2**80), "1.5", "-0.0", "1e400", "''", "'\\ud800'", "'é\\n'", "b'\\x00'",
     "[1, [2, (3,)]]", "{'a': [1], 2: None}", "{1, 2}", "1j", "()", "[]", "{}",
 ]  # fmt: skip
+
+
+async def test_object_is_true(zygotes: Zygotes) -> None:
+    reference = FunctionTests("f", test="assert f('abc')\nassert not f('xyz')")
+    assert await judged(zygotes, "import re\ndef f(s): return re.match('a', s)", reference) == ("correct", "")
+    assert await judged(zygotes, "def f(s): return object()", reference) == ("incorrect", "wrong")
 
 
 async def test_every_literal_comes_back_equal(zygotes: Zygotes) -> None:
@@ -326,3 +361,29 @@ def test_tolerance_is_only_what_was_asked() -> None:
     assert not near[0].holds(float("nan"))
     assert not near[0].holds("0.3")
     assert not exact[0].holds(0.1 + 0.2)
+
+
+async def test_arguments_are_not_charged_to_the_answer() -> None:
+    sandbox = await strongest()
+    reference = FunctionTests("f", (Case(repr([list(range(200_000))]), "200000"),), cpu_s=0.1, memory_mb=64)
+    try:
+        assert await judged(sandbox, "def f(x): return len(x)", reference) == ("correct", "")
+    finally:
+        await sandbox.aclose()
+
+
+@pytest.mark.parametrize(
+    ("expected", "printed", "is_near"),
+    [
+        ("0.5", "0.5000001", True),
+        ("0.5", "0.51", False),
+        ("100000000000000000001", "100000000000000000002", False),
+        ("11", "1_1", False),
+        ("1e3", "1000", True),
+        ("a 1.0", "b 1.0", False),
+        ("1 2", "1", False),
+    ],
+)
+async def test_tolerance_of_what_is_printed(zygotes: Zygotes, expected: str, printed: str, is_near: bool) -> None:
+    reference = StdioTests((StdioCase("", expected),), tolerance=1e-6)
+    assert (await judged(zygotes, f"print({printed!r})", reference))[0] == ("correct" if is_near else "incorrect")

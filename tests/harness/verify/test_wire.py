@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import collections
+import datetime
 import enum
 import time
+from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
 import pytest
 
-from thinkcurve.verify.inside.wire import MAX_YIELDED, Array, Encoder, Opaque, TooLarge, decode
+from thinkcurve.verify.inside.wire import Array, Decoder, Encoder, Opaque, TooLarge, decode
 
 
 class Point(NamedTuple):
@@ -57,6 +59,12 @@ def travelled(value: object) -> object:
         1j,
         "\ud800",
         b"\x00",
+        bytearray(b"a"),
+        {1: 2}.keys(),
+        collections.defaultdict(int, a=1),
+        datetime.date(2020, 1, 2),
+        datetime.datetime(2020, 1, 2, 3),
+        datetime.timedelta(1, 2, 3),
     ],
 )
 def test_value_arrives_equal(value: object) -> None:
@@ -68,12 +76,26 @@ def test_type_that_compares_by_its_own_rules_arrives_as_nothing() -> None:
     assert travelled(object()) != travelled(object())
 
 
-def test_iterator_arrives_as_what_it_yields() -> None:
-    assert list(travelled(x * x for x in range(3))) == [0, 1, 4]  # type: ignore[call-overload]
-    endless = travelled(iter(int, 1))
-    assert next(endless) == 0  # type: ignore[call-overload]
-    with pytest.raises(OverflowError, match=str(MAX_YIELDED)):
-        list(endless)  # type: ignore[call-overload]
+def test_iterator_stays_where_it_is() -> None:
+    endless = iter(int, 1)
+    assert isinstance(travelled(endless), Opaque)
+    kept: list[Iterator[object]] = []
+    assert Decoder(iterator=kept.__getitem__).decode(Encoder(kept).encode(endless)) is endless
+
+
+def test_named_tuple_is_rebuilt_where_that_is_wanted() -> None:
+    wired = Encoder().encode(Point(1, 2))
+    assert type(decode(wired)) is tuple
+    assert Decoder(record=lambda names, values: (*names, *values)).decode(wired) == ("Point", "x", "y", 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_lossy"), [(Mine([1]), True), (object(), True), ([1], False), (Point(1, 2), False)]
+)
+def test_encoder_knows_what_it_loses(value: object, is_lossy: bool) -> None:
+    encoder = Encoder()
+    encoder.encode([value])
+    assert encoder.is_lossy is is_lossy
 
 
 def test_numpy_arrives_as_numbers() -> None:
@@ -121,12 +143,12 @@ def test_hostile_wire_is_refused_at_once(hostile: object) -> None:
 
 def test_nesting_has_an_end() -> None:
     value: list[object] = []
-    for _ in range(200):
+    for _ in range(400):
         value = [value]
     with pytest.raises(TooLarge):
         Encoder().encode(value)
     wire: object = 1
-    for _ in range(200):
+    for _ in range(400):
         wire = ["l", [wire]]
     with pytest.raises(ValueError, match="deep"):
         decode(wire)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import importlib
 import json
 import random
@@ -17,6 +18,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from . import wire
+from .foreign import Foreign, Remote, Unsupported, array, copy_back, record
 
 Say = Callable[[object], None]
 OUR_FAULT = (NameError, SyntaxError, ImportError)  # in the test itself; anything else came of what it was given
@@ -26,48 +28,67 @@ class NoAnswer(BaseException):
     """The answer's process is gone or spoke nonsense; no ``except Exception`` of a test may hide it."""
 
 
-class Unsupported(BaseException):
-    """The test asks for what cannot travel between the two processes."""
+class Answer:
+    """The answer's process, as the test sees it."""
 
+    def __init__(self, said: TextIO, say: Say) -> None:
+        self.names: dict[str, Any] = {}
+        self._said, self._say = said, say
+        self._decoder = wire.Decoder(Foreign, array, record, lambda place: Remote(place, self._fetch))
 
-class Foreign:
-    """A value of the answer's own type: equal to nothing; what an attribute that it does have holds cannot be told."""
-
-    def __init__(self, attributes: tuple[str, ...]) -> None:
-        self._attributes = attributes
-
-    def __getattr__(self, name: str) -> Any:
-        if name in self._attributes:
+    def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call it there; its exceptions are raised here, and what it changed in place is changed here."""
+        encoder = wire.Encoder()
+        try:
+            wired = [encoder.encode(list(args)), encoder.encode(kwargs)]
+        except wire.TooLarge:
+            raise Unsupported from None
+        if encoder.is_lossy:
             raise Unsupported
-        raise AttributeError(name)
+        result, after, same = self._ask([name, *wired])
+        if after is not None:
+            copy_back(args, tuple(self._decoder.decode(after[0])))
+            copy_back(kwargs, self._decoder.decode(after[1]))
+        return args[same] if same is not None else self._decoder.decode(result)
+
+    def _fetch(self, place: int, count: int) -> tuple[list[Any], bool]:
+        items, is_over = self._ask([None, place, count])
+        return self._decoder.decode(items), is_over
+
+    def _ask(self, question: list[object]) -> Any:
+        self._say(question)
+        tag, value = json.loads(self._said.readline() or '["lost", null]')
+        if tag == "e":
+            raise self._exception(*value)
+        if tag != "v":
+            raise NoAnswer
+        return value
+
+    def _exception(self, names: list[str], text: str, args: object) -> BaseException:
+        """The most special of the answer's exception's classes that is known here; ``Exception`` where none is."""
+        known = (self.names.get(name, getattr(builtins, name, None)) for name in names)
+        cls: type[Exception] = next((k for k in known if isinstance(k, type) and issubclass(k, Exception)), Exception)
+        if issubclass(cls, StopIteration | StopAsyncIteration):
+            cls = RuntimeError  # it would end a loop of the test in silence, as PEP 479 says of generators
+        error: Exception = ValueError(text)
+        for arguments in ((text,), self._decoder.decode(args)):
+            with contextlib.suppress(TypeError):  # UnicodeDecodeError wants five arguments
+                error = cls(*arguments)
+        error.is_of_answer = True  # type: ignore[attr-defined]
+        return error
 
 
 class Candidate:
     """One function of the answer, called in the answer's process."""
 
-    def __init__(self, name: str, said: TextIO, say: Say) -> None:
+    def __init__(self, name: str, answer: Answer) -> None:
         self.__name__ = name
         self.n_calls = 0
-        self._said, self._say = said, say
+        self._answer = answer
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call it there; its built-in exceptions are raised here, and what it changed in place is changed here."""
         self.n_calls += 1
-        encoder = wire.Encoder()
-        call = [self.__name__, encoder.encode(list(args)), encoder.encode(kwargs)]
-        if encoder.is_lossy:
-            raise Unsupported
-        self._say(call)
-        tag, value = json.loads(self._said.readline() or '["lost", null]')
-        if tag == "e":
-            raise _exception(value)
-        if tag != "v":
-            raise NoAnswer
-        result, after = value
-        if after is not None:
-            for mine, theirs in zip(args, wire.decode(after), strict=True):
-                _copy_back(mine, theirs)
-        return _familiar(wire.decode(result))
+        return self._answer.call(self.__name__, args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
         raise Unsupported
@@ -76,13 +97,14 @@ class Candidate:
 def run(request: dict[str, Any], said: TextIO, say: Say) -> bytes:
     """Run the test; the last line to write: ``["end", "ok" | "wrong" | "error" | "unsupported_test" | "lost"]``."""
     random.seed(0)  # a test that draws its cases draws the same ones each time
-    entry_point, test = request["entry_point"], request["test"]
-    candidate = Candidate(entry_point, said, say)
+    answer = Answer(said, say)
+    candidate = Candidate(request["entry_point"], answer)
     try:
-        names = _names(request, candidate, said, say)
-        exec(compile(test, "<test>", "exec", dont_inherit=True), names)  # noqa: S102  the task author's test
+        tree = ast.parse(request["test"])
+        answer.names = names = _names(request, tree, candidate, answer)
+        exec(compile(tree, "<test>", "exec", dont_inherit=True), names)  # noqa: S102  the task author's test
         check = names.get("check")
-        if isinstance(check, types.FunctionType) and not candidate.n_calls:
+        if isinstance(check, types.FunctionType) and not _calls_check(tree):
             check(candidate)
         outcome = "ok" if candidate.n_calls else "unsupported_test"
     except NoAnswer:
@@ -97,7 +119,13 @@ def run(request: dict[str, Any], said: TextIO, say: Say) -> bytes:
     return json.dumps(["end", outcome]).encode() + b"\n"
 
 
-def _names(request: dict[str, Any], candidate: Candidate, said: TextIO, say: Say) -> dict[str, Any]:
+def _calls_check(tree: ast.Module) -> bool:
+    """Whether the test calls its ``check`` by itself, at its top level."""
+    calls = (node.value for node in tree.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call))
+    return any(isinstance(call.func, ast.Name) and call.func.id == "check" for call in calls)
+
+
+def _names(request: dict[str, Any], tree: ast.Module, candidate: Candidate, answer: Answer) -> dict[str, Any]:
     """The test's world: the prompt's names, the candidate, and modules that the test forgot to import (MBPP does).
 
     Where no prompt is known, a name that the test nowhere binds is a helper that the answer carries (HumanEval/32's
@@ -106,21 +134,31 @@ def _names(request: dict[str, Any], candidate: Candidate, said: TextIO, say: Say
     module = types.ModuleType("check")
     sys.modules["check"] = module
     names = module.__dict__
-    unknown = _unknown(request["test"])
+    unknown = _unknown(tree)
     names |= {name: importlib.import_module(name) for name in unknown & sys.stdlib_module_names}
     if prompt := request.get("prompt"):
-        exec(compile(prompt, "<prompt>", "exec", dont_inherit=True), names)  # noqa: S102  the task author's prompt
+        exec(compile(whole(prompt), "<prompt>", "exec", dont_inherit=True), names)  # noqa: S102  the author's prompt
     else:
-        names |= {name: Candidate(name, said, say) for name in unknown - sys.stdlib_module_names}
-    names[candidate.__name__] = candidate
+        names |= {name: Candidate(name, answer) for name in unknown - sys.stdlib_module_names}
+    head, _, tail = candidate.__name__.partition(".")
+    names[head] = type(head, (), {tail: staticmethod(candidate)}) if tail else candidate
     return names
 
 
-def _unknown(test: str) -> set[str]:
+def whole(prompt: str) -> str:
+    """A prompt that ends in a signature without a docstring is no program by itself."""
+    try:
+        ast.parse(prompt)
+    except SyntaxError:
+        return prompt.rstrip() + "\n    pass\n"
+    return prompt
+
+
+def _unknown(tree: ast.Module) -> set[str]:
     """Names that the test reads and nowhere binds."""
     loaded: set[str] = set()
     bound: set[str] = set(dir(builtins))
-    for node in ast.walk(ast.parse(test)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             (loaded if isinstance(node.ctx, ast.Load) else bound).add(node.id)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -132,40 +170,3 @@ def _unknown(test: str) -> set[str]:
         elif isinstance(node, ast.ExceptHandler) and node.name:
             bound.add(node.name)
     return loaded - bound
-
-
-def _exception(names: object) -> BaseException:
-    """The most special built-in exception that the answer's was; ``Exception`` where it was none."""
-    for name in names if isinstance(names, list) else ():
-        cls = getattr(builtins, name, None) if isinstance(name, str) else None
-        if isinstance(cls, type) and issubclass(cls, Exception):
-            break
-    else:
-        cls = Exception
-    if issubclass(cls, StopIteration | StopAsyncIteration):
-        cls = RuntimeError  # it would end a loop of the test in silence, as PEP 479 says of generators
-    try:
-        error = cls("raised by the answer")
-    except TypeError:  # UnicodeDecodeError wants five arguments
-        error = ValueError("raised by the answer")
-    error.is_of_answer = True  # type: ignore[attr-defined]
-    return error
-
-
-def _copy_back(mine: Any, theirs: Any) -> None:
-    """Make ``mine`` hold what the answer left in it."""
-    if type(mine) is not type(theirs):
-        return
-    if isinstance(mine, list | bytearray):
-        mine[:] = theirs
-    elif isinstance(mine, dict | set):
-        mine.clear()
-        mine.update(theirs)
-
-
-def _familiar(value: Any) -> Any:
-    """A NumPy array where the test has NumPy, a list where it has not."""
-    if isinstance(value, wire.Array):
-        numpy = sys.modules.get("numpy")
-        return numpy.array(value.values) if numpy else value.values
-    return Foreign(value.attributes) if isinstance(value, wire.Opaque) else value

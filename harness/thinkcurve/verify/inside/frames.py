@@ -11,6 +11,7 @@ import struct
 from typing import Any
 
 LENGTHS = struct.Struct(">II")
+READ_BYTES = 1 << 20  # at a time: Python sets aside as much as it is asked for before it reads
 
 
 def receive() -> tuple[dict[str, Any], bytes] | None:
@@ -19,14 +20,14 @@ def receive() -> tuple[dict[str, Any], bytes] | None:
     if lengths is None:
         return None
     head, tail = LENGTHS.unpack(lengths)
-    body = _read(head + tail)
-    return None if body is None else (json.loads(body[:head]), body[head:])
+    header, payload = _read(head), _read(tail)
+    return None if header is None or payload is None else (json.loads(header), payload)
 
 
 def send(header: dict[str, object], payload: bytes | bytearray = b"") -> None:
     """One frame."""
     head = json.dumps(header).encode()
-    data = LENGTHS.pack(len(head), len(payload)) + head + payload
+    data = memoryview(b"".join((LENGTHS.pack(len(head), len(payload)), head, payload)))  # a slice is no copy
     while data:
         data = data[os.write(1, data) :]
 
@@ -34,7 +35,7 @@ def send(header: dict[str, object], payload: bytes | bytearray = b"") -> None:
 def _read(size: int) -> bytes | None:
     data = bytearray()
     while len(data) < size:
-        more = os.read(0, size - len(data))
+        more = os.read(0, min(size - len(data), READ_BYTES))
         if not more:
             return None
         data += more

@@ -1,7 +1,7 @@
 """Landlock: a process gives up all files but a list, all TCP, and signals and abstract sockets to others.
 
 Needs no privilege; Linux 5.13 and later (https://docs.kernel.org/userspace-api/landlock.html). What the running
-kernel's version does not know yet is left out, and left to seccomp.
+kernel's version does not know yet is left out, and left to ``seccomp``: truncating by name, modes, owners and times.
 """
 
 from __future__ import annotations

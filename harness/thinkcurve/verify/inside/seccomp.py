@@ -34,6 +34,7 @@ class _Table(NamedTuple):
     socketpair: int
     own_pid_only: tuple[int, ...]  # kill, tkill, tgkill: allowed towards oneself
     denied: tuple[int, ...]
+    truncate: int
     pretended: tuple[int, ...]
 
 
@@ -42,7 +43,8 @@ class _Table(NamedTuple):
 # process_vm_writev bpf mount umount2 pivot_root chroot setns unshare keyctl add_key request_key userfaultfd
 # perf_event_open open_by_handle_at shmget semget msgget memfd_create mq_open syslog personality kcmp
 # sched_setscheduler sched_setattr sched_setparam sched_setaffinity setpriority ioprio_set migrate_pages move_pages
-# mq_unlink connect bind listen (inotify_init) inotify_init1 inotify_add_watch fanotify_init fanotify_mark.
+# mq_unlink connect bind listen (inotify_init) inotify_init1 inotify_add_watch fanotify_init fanotify_mark
+# shmat shmctl shmdt semop semctl semtimedop msgsnd msgrcv msgctl.
 # Pretended, where the files are the user's own and only Landlock guards them, which does not know these:
 # (chmod) fchmod (chown lchown) fchown (utime utimes futimesat) utimensat fchmodat fchownat setxattr lsetxattr fsetxattr
 # removexattr lremovexattr fremovexattr fchmodat2 setxattrat removexattrat.
@@ -58,8 +60,10 @@ _TABLES = {
         own_pid_only=(62, 200, 234),
         denied=_numbers(
             "57 58 59 322 41 101 129 297 310 311 321 165 166 155 161 308 272 250 248 249 323 298 304 29 64 68 "
-            "319 240 103 135 312 144 314 142 203 141 251 256 279 241 42 49 50 253 294 254 300 301"
+            "319 240 103 135 312 144 314 142 203 141 251 256 279 241 42 49 50 253 294 254 300 301 "
+            "30 31 67 65 66 220 69 70 71"
         ),
+        truncate=76,
         pretended=_numbers("90 91 92 94 93 132 235 261 280 268 260 188 189 190 197 198 199 452 463 466"),
     ),
     "aarch64": _Table(
@@ -73,8 +77,10 @@ _TABLES = {
         own_pid_only=(129, 130, 131),
         denied=_numbers(
             "221 281 198 117 138 240 270 271 280 40 39 41 51 268 97 219 217 218 282 241 265 194 190 186 "
-            "279 180 116 92 272 119 274 118 122 140 30 238 239 181 203 200 201 26 27 262 263"
+            "279 180 116 92 272 119 274 118 122 140 30 238 239 181 203 200 201 26 27 262 263 "
+            "196 195 197 193 191 192 189 188 187"
         ),
+        truncate=45,
         pretended=_numbers("52 55 88 53 54 5 6 7 14 15 16 452 463 466"),
     ),
 }
@@ -114,8 +120,10 @@ def program(machine: str, pid: int, *, keeps_modes: bool = False) -> bytes:
     code += _when(CLONE3, NO_SUCH)  # glibc then falls back to clone, whose flags can be read
     for call in (*_EVERYWHERE, *table.denied):
         code += _when(call, DENY)
-    for call in table.pretended if keeps_modes else ():
-        code += _when(call, PRETEND)
+    if keeps_modes:
+        code += _when(table.truncate, DENY)  # by name, which Landlock knows from Linux 6.2 only
+        for call in table.pretended:
+            code += _when(call, PRETEND)
     threads = [_load(first), _op(JUMP_SET, CLONE_THREAD, 0, 1), _op(RETURN, ALLOW), _op(RETURN, DENY)]
     own = [_load(first), *_when(pid, ALLOW), _op(RETURN, DENY)]
     code += _on(table.clone, threads)

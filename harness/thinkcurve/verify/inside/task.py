@@ -9,11 +9,13 @@ do anyway. It gains nothing, because what is expected is not in here.
 
 from __future__ import annotations
 
-import ast
 import atexit
+import contextlib
 import gc
 import io
+import itertools
 import json
+import linecache
 import math
 import os
 import random
@@ -25,12 +27,14 @@ import types
 import typing
 
 from . import check, walls, wire
+from .foreign import array, record
 
 Request = dict[str, typing.Any]
 RESULTS, SAID = 3, 4  # descriptors
 FILE_BYTES = 16 << 20
 PROCESSES = 4096  # of the user, not of the task: matters only where seccomp does not refuse every fork
 STACK_BYTES = 64 << 20  # for deep recursion inside C code
+FILE = "answer.py"  # what a program may call itself
 READY = b"ready\n"
 OUT_OF_MEMORY = 71
 
@@ -43,14 +47,13 @@ class Pipes(typing.NamedTuple):
     said: int
 
 
-def carry_out(request: Request, zygote_bytes: int, pipes: Pipes) -> typing.NoReturn:
-    """Close what is not ours, put the walls up, run the answer, leave."""
+def carry_out(request: Request, cases: list[typing.Any], zygote_bytes: int, pipes: Pipes) -> typing.NoReturn:
+    """Close what is not ours, put the walls up, run the answer (on ``cases``, the arguments of each call), leave."""
     code = 1
     try:
         out_of_memory = _line(request["nonce"], -1, "m", None)
         _redirect(request.get("stdin", ""), pipes)
         _limit(request, zygote_bytes)
-        cases = [ast.literal_eval(args) for args in request.get("args", ())]
         walls.enclose_task()
         gc.enable()
         _write(READY)
@@ -78,7 +81,7 @@ def _call(request: Request, cases: list[typing.Any]) -> int:
     """Define the answer's names, call its function on each case, and write each value as it comes."""
     nonce, index = request["nonce"], -1
     try:
-        function = _define(request)[request["entry_point"]]
+        function = _function(_define(request), request["entry_point"])
         for index, arguments in enumerate(cases):
             value = wire.Encoder().encode(function(*arguments))
             _write(_line(nonce, index, "v", value))
@@ -99,14 +102,16 @@ def _serve(request: Request) -> int:
     except BaseException as error:
         _write(_failed(nonce, index, error))
         return 0
+    iterators: list[typing.Iterator[object]] = []
     said = open(SAID, "rb", closefd=False)  # noqa: SIM115  ends with the process
     for index, line in enumerate(said):
         try:
-            name, args, kwargs = json.loads(line)
-            arguments, keywords = wire.decode(args), wire.decode(kwargs)
-            value = wire.Encoder().encode(names[name](*arguments, **keywords))
-            after = wire.Encoder().encode(arguments)
-            _write(_line(nonce, index, "v", [value, None if after == args else after]))
+            question = json.loads(line)
+            if question[0] is None:
+                value = _more(iterators, question[1], question[2])
+            else:
+                value = _one_call(names, iterators, *question)
+            _write(_line(nonce, index, "v", value))
         except MemoryError:
             raise
         except BaseException as error:
@@ -114,19 +119,52 @@ def _serve(request: Request) -> int:
     return 0
 
 
+def _one_call(
+    names: dict[str, typing.Any], iterators: list[typing.Iterator[object]], name: str, args: object, kwargs: object
+) -> list[object]:
+    """The value of a call, what it left in its arguments where that is not what they were, and which it gave back."""
+    decoder = wire.Decoder(array=array, record=record)
+    arguments, keywords = decoder.decode(args), decoder.decode(kwargs)
+    value = _function(names, name)(*arguments, **keywords)
+    same = next((place for place, argument in enumerate(arguments) if argument is value), None)
+    after = [wire.Encoder().encode(arguments), wire.Encoder().encode(keywords)]
+    return [wire.Encoder(iterators).encode(value), None if after == [args, kwargs] else after, same]
+
+
+def _more(iterators: list[typing.Iterator[object]], place: int, count: int) -> list[object]:
+    """Up to ``count`` further items of an iterator that was handed out, and whether those were its last."""
+    items = list(itertools.islice(iterators[place], count))
+    return [wire.Encoder(iterators).encode(items), len(items) < count]
+
+
+def _function(names: dict[str, typing.Any], name: str) -> typing.Any:
+    """A function by name: of the module, of an object in it (``Solution.f``), or of a class ``Solution`` (LeetCode)."""
+    if name in names:
+        return names[name]
+    head, _, tail = name.rpartition(".")
+    owner = names[head or "Solution"]
+    return getattr(owner() if isinstance(owner, type) else owner, tail)
+
+
 def _failed(nonce: str, index: int, error: BaseException) -> bytes:
-    """The line of a call that gave no value; ``e`` carries the names of the exception's built-in classes."""
+    """The line of a call that gave no value: the names of the exception's classes, its text and its plain arguments."""
     if isinstance(error, wire.TooLarge):
         return _line(nonce, index, "o", None)
-    names = [cls.__name__ for cls in type(error).__mro__ if cls.__module__ == "builtins"]
-    return _line(nonce, index, "e", names[:5] if all(type(name) is str for name in names) else [])
+    names = [cls.__name__ for cls in type(error).__mro__ if type(cls.__name__) is str]
+    text, args = type(error).__name__, wire.Encoder().encode(())
+    with contextlib.suppress(Exception):  # the answer's own __str__
+        text = str(error)[:500]
+    with contextlib.suppress(Exception):
+        args = wire.Encoder().encode(tuple(error.args[:10]))
+    return _line(nonce, index, "e", [names[:8], text, args if len(repr(args)) < 10_000 else ["t", []]])
 
 
 def _run_program(code: str) -> int:
     """Run a whole program as ``__main__``; its exit code, 1 for an exception nobody caught."""
+    names, stdout = _module("__main__"), sys.stdout
     status = 0
     try:
-        _execute(code, _module("__main__"))
+        _execute(code, names)
         threading._shutdown()  # type: ignore[attr-defined]  # waits for the program's threads, as Python does
         atexit._run_exitfuncs()
     except MemoryError:
@@ -135,7 +173,11 @@ def _run_program(code: str) -> int:
         status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except BaseException:
         status = 1
-    sys.stdout.flush()
+    names.clear()  # closes, and so writes out, files that the program opened on descriptor 1
+    gc.collect()
+    for stream in (sys.stdout, stdout):
+        with contextlib.suppress(ValueError, AttributeError):  # closed, or replaced by something that cannot
+            stream.flush()
     return status & 255
 
 
@@ -146,20 +188,20 @@ def _define(request: Request) -> dict[str, typing.Any]:
         _execute(_completed(prompt, code), names)
         return names
     if prompt:
-        _execute(prompt, names)
+        _execute(check.whole(prompt), names)
         names.pop(request["entry_point"], None)
     _execute(code, names)
     return names
 
 
 def _completed(prompt: str, rest: str) -> str:
-    """The prompt with its rest: as it is, set in, or up to the first line that is not set in, whichever compiles."""
+    """The prompt and its rest, whichever compiles: as it is, set in (first line or all), or up to where it ends."""
     prompt = prompt if prompt.endswith("\n") else prompt + "\n"
     lines = rest.splitlines(keepends=True)
     end = next((i for i, line in enumerate(lines) if i and line.strip() and not line[0].isspace()), len(lines))
-    for variant in (rest, textwrap.indent(rest, "    "), "".join(lines[:end])):
+    for variant in (rest, "    " + rest, textwrap.indent(rest, "    "), "".join(lines[:end])):
         try:
-            compile(prompt + variant, "<answer>", "exec", dont_inherit=True)
+            compile(prompt + variant, FILE, "exec", dont_inherit=True)
         except SyntaxError:
             continue
         return prompt + variant
@@ -168,12 +210,14 @@ def _completed(prompt: str, rest: str) -> str:
 
 def _module(name: str) -> dict[str, typing.Any]:
     module = types.ModuleType(name)
+    module.__file__ = FILE
     sys.modules[name] = module
     return module.__dict__
 
 
 def _execute(code: str, names: dict[str, typing.Any]) -> None:
-    exec(compile(code, "<answer>", "exec", dont_inherit=True), names)  # noqa: S102  the sandboxed run itself
+    linecache.cache[FILE] = (len(code), None, code.splitlines(keepends=True), FILE)  # for inspect and tracebacks
+    exec(compile(code, FILE, "exec", dont_inherit=True), names)  # noqa: S102  the sandboxed run itself
 
 
 def _redirect(stdin: str, pipes: Pipes) -> None:
@@ -189,9 +233,13 @@ def _redirect(stdin: str, pipes: Pipes) -> None:
     for index in range(len(wanted)):
         os.dup2(100 + index, index)
     os.closerange(len(wanted), 256)
-    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0)), encoding="utf-8")
-    sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w")), encoding="utf-8")
-    sys.stderr = io.TextIOWrapper(io.BufferedWriter(io.FileIO(2, "w")), encoding="utf-8")
+    for index, name in enumerate(("stdin", "stdout", "stderr")):
+        raw = io.FileIO(index, "w" if index else "r")
+        raw.name = f"<{name}>"  # as Python itself names them
+        stream = io.TextIOWrapper(io.BufferedWriter(raw) if index else io.BufferedReader(raw), encoding="utf-8")
+        stream.mode = "w" if index else "r"  # type: ignore[misc]
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
 
 
 def _limit(request: Request, zygote_bytes: int) -> None:

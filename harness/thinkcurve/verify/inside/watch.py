@@ -15,7 +15,7 @@ import time
 
 from . import frames, scratch
 
-RESULT_BYTES = 4 << 20  # results of a function, or one value of a dialogue; honest answers stay far below
+RESULT_BYTES = 16 << 20  # results of a function, or one value of a dialogue; honest answers stay far below
 DIALOGUE_BYTES = 64 << 20  # all values of a dialogue
 STDOUT_BYTES = 8 << 20  # what a program judged by its output may print
 SWALLOWED_BYTES = 64 << 20  # what one judged by its results may print

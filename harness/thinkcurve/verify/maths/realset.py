@@ -109,7 +109,10 @@ def _solved_for(left: Node, sign: str, right: Node) -> Pieces:
         second = _solved_for(inner.args[0], _FLIP[sign], far)
         return _common(first, second) if inside else joined(first + second)
     mpmath = library()
-    [name] = symbols(left) | symbols(right)
+    names = symbols(left) | symbols(right)
+    if len(names) != 1:
+        raise CannotError("not of one variable")
+    [name] = names
     difference = Node("add", (left, Node("neg", (right,))))
     with mpmath.workdps(80):
         at = {x: evaluate(difference, 80, {name: mpmath.mpf(x)}) for x in (-3, -1, 0, 1, 2, 7)}
