@@ -58,16 +58,14 @@ async def test_cancelled_judging_ends_as_cancelled_and_leaves_nothing() -> None:
         for _ in range(25):
             jobs = [asyncio.create_task(judge_code(zygotes, (CASES, LOOP)[i % 2], SLOW)) for i in range(6)]
             await asyncio.sleep(draw.uniform(0, 0.3))
-            for _ in range(
-                draw.choice((1, 1, 2, 3))
-            ):  # who is cancelled again while it tidies up tidies up all the same
-                for job in jobs:
+            under_way = [job for job in jobs if not job.done()]
+            for _ in range(draw.choice((1, 1, 2, 3))):  # again while it tidies up: that is no reason not to
+                for job in under_way:
                     job.cancel()
                 await asyncio.sleep(0)
             _, waiting = await asyncio.wait(jobs, timeout=2)
             assert not waiting
-            assert all(job.cancelled() or job.exception() is None for job in jobs)
-            assert sum(job.cancelled() for job in jobs) >= 5  # one may have been done
+            assert all(job.cancelled() for job in under_way)
         assert (await judge_code(zygotes, LOOP, RIGHT)).verdict == "correct"
         pids = zygotes.pids
     assert homes() == before
