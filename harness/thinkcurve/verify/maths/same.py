@@ -22,6 +22,7 @@ from thinkcurve.verify.maths.tree import Node, ParseError, const, has, num, symb
 LISTS = (",", "and", "or", "{}")
 BRACKETS = ("()", "[]", "(]", "[)")
 MAX_PAIRS = 900
+_ARITHMETIC = ("add", "mul", "div", "pow", "neg", "num")  # what is no set, whatever its letters stand for
 _NOT_SCALAR = ("group", "rel", "cup", "cap", "minus", "matrix", "words", "ratio")
 _DIFFERENT = Found(False, "structure")
 
@@ -225,7 +226,7 @@ def _sets(gold: Node, answer: Node) -> Found | None:
         return found
     if gold.head == answer.head and gold.head in ("cup", "cap", "minus"):
         return _symbolic_sets(gold, answer)
-    return UNKNOWN
+    return _DIFFERENT if any(side.head in _ARITHMETIC for side in sides) else UNKNOWN
 
 
 def _symbolic_sets(gold: Node, answer: Node) -> Found:
