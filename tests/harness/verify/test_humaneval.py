@@ -166,6 +166,7 @@ def trials(tests: dict[str, tuple[str, str]], *, is_spoilt: bool) -> list[tuple[
 NOT_SUPPORTED = {"367", "533", "601", "927"}
 
 
+@pytest.mark.slow
 async def test_mbpp(judge_all: JudgeAll) -> None:
     rows = mbpp()
     assert len(rows) == 974
