@@ -126,6 +126,8 @@ def test_macos_profile_denies_all_but_a_list() -> None:
 def test_filter_is_whole_and_its_jumps_land(machine: str) -> None:
     program = seccomp.program(machine, 1234, keeps_modes=True)
     size = len(program) // 8
+    pid, anybody = (1234).to_bytes(4, sys.byteorder), seccomp.ANY_PID.to_bytes(4, sys.byteorder)
+    assert seccomp.program(machine, seccomp.ANY_PID, keeps_modes=True).replace(anybody, pid) == program
     assert len(program) % 8 == 0
     assert size < 4096  # BPF_MAXINSNS
     for index in range(size):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import struct
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from . import kernel
 
 ALLOW, DENY, NO_SUCH, KILL = 0x7FFF0000, 0x50000 | 1, 0x50000 | 38, 0x80000000  # EPERM = 1, ENOSYS = 38
 PRETEND = 0x50000  # "it was done", and nothing was: programs that copy a file also copy its times
+ANY_PID = 0x5EA1ED5E  # stands for a process id, and for nothing else in a filter
 CLONE_THREAD = 0x10000
 CLONE3 = 435
 F_SETOWN, F_SETSIG, F_SETOWN_EX = 8, 10, 15  # <fcntl.h>: whom a descriptor signals when it becomes ready
@@ -100,9 +102,19 @@ def is_known() -> bool:
     return kernel.IS_LINUX and kernel.machine() in _TABLES
 
 
+def prepare(*, keeps_modes: bool) -> None:
+    """Write the filter once, so that each task only fills its process id in (half a millisecond)."""
+    _any_pid(kernel.machine(), keeps_modes)
+
+
+@functools.cache
+def _any_pid(machine: str, keeps_modes: bool) -> bytes:
+    return program(machine, ANY_PID, keeps_modes=keeps_modes)
+
+
 def enforce(*, keeps_modes: bool) -> None:
     """Filter this process from now on. Raises ``OSError`` where the kernel has no seccomp."""
-    code = program(kernel.machine(), os.getpid(), keeps_modes=keeps_modes)
+    code = _any_pid(kernel.machine(), keeps_modes).replace(struct.pack("=I", ANY_PID), struct.pack("=I", os.getpid()))
     buffer = ctypes.create_string_buffer(code, len(code))
     filter_mode, pointer = 2, _Program(len(code) // 8, ctypes.addressof(buffer))
     kernel.prctl(kernel.PR_SET_SECCOMP, filter_mode, ctypes.byref(pointer))

@@ -33,6 +33,8 @@ def enclose_zygote(spec: dict[str, Any]) -> None:
     Task.keeps_modes = wall in ("landlock", "seccomp")
     if Task.is_filtered and not seccomp.is_known():
         raise OSError(f"no table of system calls for {kernel.machine() or 'a 32-bit Python'}")
+    if Task.is_filtered:
+        seccomp.prepare(keeps_modes=Task.keeps_modes)
     if kernel.IS_LINUX and wall != "bubblewrap":
         _leave_root(spec["read"])
     if wall == "namespaces":
