@@ -17,8 +17,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
-from thinkcurve.backend import Continuation, Generation, ModelInfo, Request, Stop, Usage, raw_text
-from thinkcurve.budget import THINK_TAGS, Control
+from thinkcurve.backend import Continuation, Generation, ModelInfo, Request, Sampling, Stop, Usage, raw_text
+from thinkcurve.budget import THINK_TAGS, Control, ThinkingFormat
 from thinkcurve.errors import BackendError
 from thinkcurve.problem import Message
 
@@ -91,10 +91,10 @@ class ScriptedBackend:
     """Asks ``answer`` instead of a model (a `thinkcurve.backend.Backend`).
 
     The thinking that it returns is closed with ``</think>``, the answer ended with the end of the turn. A trace
-    that should never end is long text.
+    that should never end is long text. ``thinking`` may change what is written around a cut, not the markers.
     """
 
-    controls = frozenset({Control.TRUNCATE})
+    controls = frozenset({Control.TRUNCATE, Control.EXTEND, Control.PROMPT, Control.SERVER})
 
     def __init__(
         self,
@@ -103,13 +103,15 @@ class ScriptedBackend:
         name: str = "scripted",
         concurrency: int = 32,
         context_tokens: int = 32768,
+        thinking: ThinkingFormat = THINK_TAGS,
+        sampling: Sampling | None = None,
     ) -> None:
         self.concurrency = concurrency
         self.tokenizer = ByteTokenizer()
         self.n_requests = 0
         self._answer = answer
         self._context = context_tokens
-        thinking = msgspec.structs.replace(THINK_TAGS, template_opens=True)
+        thinking = msgspec.structs.replace(thinking, template_opens=True)
         self.model = ModelInfo(
             name=name,
             fingerprint="scripted",
@@ -117,6 +119,7 @@ class ScriptedBackend:
             thinking=thinking,
             engine="scripted",
             is_local=True,
+            sampling=sampling,
         )
 
     async def generate(self, request: Request) -> Generation:
@@ -155,13 +158,29 @@ class ScriptedBackend:
         asked = _read(prompt, request, self.tokenizer)
         ids: tuple[int, ...] = ()
         if asked.wants_thinking:
-            thinking = await self._say(asked)
-            ids = (*self.tokenizer.encode(thinking), CLOSE_ID)
+            thought = self.tokenizer.encode(await self._say(asked))
+            budget = request.thinking_budget
+            is_cut = budget is not None and len(thought) > budget
+            thought = thought[:budget] if is_cut else thought
+            ids = (*thought, *(self._closing(thought) if is_cut else (CLOSE_ID,)))
             if CLOSE_ID in request.stop_ids or len(ids) >= request.max_tokens:
                 return ids
-            whole = asked.thinking + thinking
-            asked = msgspec.structs.replace(asked, thinking=whole, wants_thinking=False, written="")
+            close = ids.index(CLOSE_ID)
+            asked = msgspec.structs.replace(
+                asked,
+                thinking=asked.thinking + self.tokenizer.decode(ids[:close]),
+                wants_thinking=False,
+                written=self.tokenizer.decode(ids[close + 1 :]),
+            )
         return (*ids, *self.tokenizer.encode(await self._say(asked)), END_ID)
+
+    def _closing(self, thought: tuple[int, ...]) -> tuple[int, ...]:
+        """What an engine that enforces budgets writes after a cut."""
+        thinking = self.model.thinking or THINK_TAGS
+        before = thinking.wrap_up if thought else thinking.empty
+        if thought and thought[-1:] == (ord("\n"),):
+            before = before.removeprefix("\n")
+        return self.tokenizer.encode(before + thinking.close + thinking.cue)
 
     async def _say(self, asked: Asked) -> str:
         said = self._answer(asked)

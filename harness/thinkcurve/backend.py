@@ -16,6 +16,15 @@ from thinkcurve.budget import Control, ThinkingFormat
 from thinkcurve.problem import Message
 
 
+class Sampling(msgspec.Struct, frozen=True):
+    """How tokens are drawn. Temperature 0 is true greedy, whatever the rest says; 0, 1, 0 and 0 change nothing else."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+
+
 class ModelInfo(msgspec.Struct, frozen=True):
     """What a backend knows of its model; ``None`` is unknown, never a default.
 
@@ -35,14 +44,10 @@ class ModelInfo(msgspec.Struct, frozen=True):
     """Engine and version, such as ``xllamacpp 2026.10.1``."""
     is_local: bool = False
     """Whether tokens cost nothing but time, so that a dry run may generate a few to measure the speed."""
-
-
-class Sampling(msgspec.Struct, frozen=True):
-    """How tokens are drawn. Temperature 0 is true greedy."""
-
-    temperature: float = 0.0
-    top_p: float = 1.0
-    top_k: int = 0
+    sampling: Sampling | None = None
+    """How its makers say that it should be sampled (``generation_config.json``); ``None`` where they say nothing."""
+    notes: tuple[str, ...] = ()
+    """What a user of it should know, a sentence each: an engine's fault that is routed round, say."""
 
 
 class Continuation(msgspec.Struct, frozen=True, tag="continuation"):
@@ -61,12 +66,18 @@ class Chat(msgspec.Struct, frozen=True, tag="chat"):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One generation. ``stop_ids`` and ``stop`` end it; the stopping token or text is not part of the result."""
+    """One generation. ``stop_ids`` and ``stop`` end it; the stopping token or text is not part of the result.
+
+    ``thinking_budget`` is for engines that enforce budgets in their own sampler (control ``server``): after so many
+    tokens of thinking the engine writes the end of the model's `ThinkingFormat` (``wrap_up``, ``close``, ``cue``, or
+    ``empty``, ``close``, ``cue`` for 0), and the result holds all of it: thinking, what closed it, and answer.
+    """
 
     prompt: Continuation | Chat
     max_tokens: int
     sampling: Sampling = Sampling()
     seed: int = 0
+    thinking_budget: int | None = None
     stop_ids: tuple[int, ...] = ()
     stop: tuple[str, ...] = ()
     top_logprobs: int | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 
@@ -34,8 +35,13 @@ class Control(StrEnum):
 
     @property
     def shares_trace(self) -> bool:
-        """Whether one trace may serve all budgets: only where the model cannot see the budget."""
-        return self is Control.TRUNCATE
+        """Whether one trace may serve all budgets: only where the model cannot see the budget.
+
+        Under ``extend`` the trace of a smaller budget is a beginning of that of a larger one: whether "Wait" is
+        written at a natural end depends on the tokens before it, and only a budget that leaves no room after it
+        keeps that end (`thinkcurve.pipeline.cuts`).
+        """
+        return self in (Control.TRUNCATE, Control.EXTEND)
 
 
 class Ending(StrEnum):
@@ -57,11 +63,15 @@ class Ending(StrEnum):
 
 
 class ThinkingFormat(msgspec.Struct, frozen=True):
-    """The markers between which a model thinks, as text.
+    """How a model shows that it thinks: the markers as text, and what is written when a budget cuts it short.
 
-    ``template_opens`` says that the chat template already writes ``open`` at the end of the prompt. ``cue`` is
-    written after ``close`` when the thinking was cut (s1 writes ``Final Answer:``, arXiv 2501.19393); empty
-    for models that answer straight away.
+    ``open`` and ``close`` stand around the thinking; ``template_opens`` says that the chat template already writes
+    ``open`` at the end of the prompt. ``stop`` is what the model itself writes first to end the thinking where that
+    is not the whole of ``close`` (a channel's end, say). A cut is written ``wrap_up``, ``close``, ``cue``: a newline
+    at the start of ``wrap_up`` is left out where the thinking ends in one, and a budget of 0 has nothing to wrap up:
+    it is ``empty``, ``close``, ``cue``. s1 writes a newline, its marker and ``Final Answer:`` (arXiv 2501.19393).
+    ``ask`` follows the question of a model that was not trained to think, ``template_options`` go to the chat
+    template (a hybrid model's switch), and ``source`` says where all this is documented.
     """
 
     name: str
@@ -69,6 +79,17 @@ class ThinkingFormat(msgspec.Struct, frozen=True):
     close: str
     template_opens: bool = False
     cue: str = ""
+    stop: str = ""
+    wrap_up: str = ""
+    empty: str = ""
+    ask: str = ""
+    template_options: dict[str, Any] = {}
+    source: str = ""
+
+    @property
+    def ends_with(self) -> str:
+        """What the model writes first when it ends its thinking by itself."""
+        return self.stop or self.close
 
 
 THINK_TAGS = ThinkingFormat(name="think", open="<think>", close="</think>")
@@ -77,9 +98,11 @@ THINK_TAGS = ThinkingFormat(name="think", open="<think>", close="</think>")
 
 def with_think_tags(answer: str, thinking: ThinkingFormat | None) -> str:
     """An answer whose thinking, where a model began to think again, stands between the tags that verifiers know."""
-    if thinking is None or thinking.open == THINK_TAGS.open:
+    if thinking is None or thinking.open.strip() == THINK_TAGS.open:
         return answer
-    return answer.replace(thinking.open, THINK_TAGS.open).replace(thinking.close, THINK_TAGS.close)
+    for ours, theirs in ((thinking.open, THINK_TAGS.open), (thinking.close, THINK_TAGS.close)):
+        answer = answer.replace(ours.strip(), theirs)
+    return answer
 
 
 class Cut(msgspec.Struct, frozen=True):

@@ -13,11 +13,11 @@ from pathlib import Path
 import msgspec
 
 from thinkcurve.backend import Backend
-from thinkcurve.budget import Budget
+from thinkcurve.budget import Budget, ThinkingFormat
 from thinkcurve.errors import UsageError
-from thinkcurve.pipeline import Prompt, Session, check_fits, open_session
 from thinkcurve.plugins import find_backend, open_backend
 from thinkcurve.selection import Chosen, check_tasks, choose, new_sitting, ready_judge
+from thinkcurve.session import Prompt, Session, check_fits, open_session
 from thinkcurve.store import (
     SCHEMA_VERSION,
     Journal,
@@ -124,6 +124,8 @@ async def prepare(
         prompts = {s.spec: [*_prompts(s, chosen)] for s in sessions}
         for session in sessions:
             check_fits(session, prompts[session.spec], study.budgets)
+            for note in session.backend.model.notes:
+                warn(f"model {session.spec!r}: {note}")
         judge = await ready_judge([] if is_dry else chosen, study.sandbox)
         stack.push_async_callback(judge.aclose)
         manifest = _manifest(study, sessions, chosen, old, judge)
@@ -177,7 +179,7 @@ def _make_directory(run: Path) -> None:
 def _manifest(
     study: Study, sessions: Sequence[Session], chosen: Sequence[Chosen], old: Manifest | None, judge: Judge
 ) -> Manifest:
-    models = tuple(ModelRecord(s.spec, msgspec.to_builtins(s.backend.model)) for s in sessions)
+    models = tuple(ModelRecord(s.spec, msgspec.to_builtins(s.backend.model), s.sampling) for s in sessions)
     if old:
         _check_models(old.models, models)
         check_tasks(old.tasks, chosen, "give another directory with -o")
@@ -192,10 +194,14 @@ def _manifest(
 
 
 def _check_models(old: Sequence[ModelRecord], new: Sequence[ModelRecord]) -> None:
-    known = {record.spec: record.info for record in old}
+    known = {record.spec: record for record in old}
     for record in new:
-        for key in ("fingerprint", "thinking"):
-            before, after = known.get(record.spec, record.info).get(key), record.info.get(key)
+        first = known.get(record.spec, record)
+        for key, before, after in (
+            ("fingerprint", first.info.get("fingerprint"), record.info.get("fingerprint")),
+            ("thinking", _thinking(first), _thinking(record)),
+            ("sampling", first.sampling or record.sampling, record.sampling),
+        ):
             if before != after:
                 raise UsageError(
                     f"model {record.spec!r} is not the one this run began with ({key} {before}, now {after}); "
@@ -203,11 +209,17 @@ def _check_models(old: Sequence[ModelRecord], new: Sequence[ModelRecord]) -> Non
                 )
 
 
+def _thinking(record: ModelRecord) -> ThinkingFormat | None:
+    """How a model thinks, without where that is documented: what a run asked it depends on no more."""
+    found = record.info.get("thinking")
+    return found and msgspec.convert({**found, "source": ""}, ThinkingFormat)
+
+
 def _check_prompts(records: Records, prompts: dict[str, list[Prompt]]) -> None:
-    digests = {(spec, p.problem.id): p.digest for spec, group in prompts.items() for p in group}
+    asked = {(spec, p.problem.id): p for spec, group in prompts.items() for p in group}
     for trace in records.traces.values():
-        now_digest = digests.get((trace.model, trace.problem), trace.prompt_digest)
-        if trace.prompt_digest != now_digest:
+        prompt = asked.get((trace.model, trace.problem))
+        if prompt is not None and trace.prompt_digest != prompt.at(trace.budget).digest:
             raise UsageError(
                 f"the prompt of {trace.problem} for model {trace.model!r} is not the one this run began with; "
                 "give another directory with -o"

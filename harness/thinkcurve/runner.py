@@ -6,23 +6,27 @@ Only what the journal lacks is generated, and each thing is written the moment i
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Callable
 
 import msgspec
 
 from thinkcurve.backend import Generation
-from thinkcurve.budget import Budget, Cut, covers, with_think_tags
+from thinkcurve.budget import Budget, Control, Cut, cut, with_think_tags
 from thinkcurve.errors import BackendError
 from thinkcurve.pipeline import answer, attempt_of, cuts, shared_with, think
 from thinkcurve.plan import Plan, Unit
 from thinkcurve.provenance import now
+from thinkcurve.served import serve
 from thinkcurve.store import Attempt, Event, Failure, Journal, Records, Trace, write_manifest
 from thinkcurve.tables import compact
 
 Listener = Callable[[Event], None]
 IN_FLIGHT_PER_SLOT = 2
 """Units open for each slot of a backend: one in the engine, one being judged, so that neither waits."""
+FAILED_IN_A_ROW = 8
+"""Requests to one model that fail one after the other, each after its retries, before its server counts as gone."""
 
 
 async def carry_out(plan: Plan, *, listener: Listener = lambda _: None) -> Records:
@@ -56,6 +60,7 @@ class _Worker:
         self.plan = plan
         self.journal = journal
         self.listener = listener
+        self.failed_in_a_row: dict[str, int] = {}
         self.slots = {s.spec: asyncio.Semaphore(s.backend.concurrency) for s in plan.sessions}
 
     async def run_all(self) -> None:
@@ -72,11 +77,16 @@ class _Worker:
             raise _first(errors) from None
 
     async def _unit(self, unit: Unit, budgets: list[Budget]) -> None:
-        if self.plan.study.traces == "shared":
+        study = self.plan.study
+        if not study.is_separate:
             await self._ladder(unit, budgets, separate=None)
-        else:
-            for budget in budgets:
+            return
+        carry_out = self._served if study.control is Control.SERVER else self._told
+        for budget in budgets:
+            if study.control.shares_trace:
                 await self._ladder(unit, [budget], separate=budget)
+            else:
+                await carry_out(unit, budget)
 
     async def _ladder(self, unit: Unit, budgets: list[Budget], *, separate: Budget) -> None:
         """One trace and the answers at ``budgets``, judged and recorded."""
@@ -94,6 +104,32 @@ class _Worker:
             if generation is not None:
                 await self._grade(unit, trace, made, served, generation)
 
+    async def _told(self, unit: Unit, budget: Budget) -> None:
+        """The trace and the answer of a model that was told its budget in words and then left alone."""
+        unit = dataclasses.replace(unit, prompt=unit.prompt.at(budget))
+        async with self.slots[unit.session.spec]:
+            try:
+                trace = await self._trace(unit, None, budget)
+            except BackendError as error:
+                self._fail(unit, [budget], "trace", error)
+                return
+            made = cut(trace.token_ids, trace.ending, None)
+            generation = await self._answer(unit, made, [budget], budget)
+        if generation is not None:
+            await self._grade(unit, trace, made, [budget], generation)
+
+    async def _served(self, unit: Unit, budget: Budget) -> None:
+        """One generation under the engine's own budget: its trace is recorded with its attempt, or not at all."""
+        async with self.slots[unit.session.spec]:
+            try:
+                found = await serve(unit.session, unit.prompt, unit.sample, budget)
+            except BackendError as error:
+                self._fail(unit, [budget], "trace", error)
+                return
+            self._came(unit)
+        self._record(found.trace)
+        await self._grade(unit, found.trace, found.made, [budget], found.answer)
+
     async def _answer(self, unit: Unit, made: Cut, served: list[Budget], separate: Budget) -> Generation | None:
         """The answer to one cut, or ``None`` where it is known already or failed; both are recorded here."""
         known = self._known_answer(unit, made)
@@ -102,10 +138,12 @@ class _Worker:
                 self._record(shared_with(known, budget))
             return None
         try:
-            return await answer(unit.session, unit.prompt, unit.sample, made, separate=separate)
+            generation = await answer(unit.session, unit.prompt, unit.sample, made, separate=separate)
         except BackendError as error:
             self._fail(unit, served, "answer", error)
             return None
+        self._came(unit)
+        return generation
 
     async def _grade(self, unit: Unit, trace: Trace, made: Cut, served: list[Budget], generation: Generation) -> None:
         text = with_think_tags(generation.text, unit.session.thinking)
@@ -119,15 +157,16 @@ class _Worker:
         """The unit's trace, long enough for ``top``: from the records, gone on with, or made."""
         key = (unit.session.spec, unit.prompt.problem.id, unit.sample, separate)
         known = self.plan.records.traces.get(key)
-        if known is not None and covers(known.thinking_tokens, known.ending, top):
+        if known is not None and unit.session.covers(unit.prompt, known, top):
             return known
         trace = await think(unit.session, unit.prompt, unit.sample, top, separate=separate, known=known)
+        self._came(unit)
         self._record(trace)
         return trace
 
     def _known_answer(self, unit: Unit, made: Cut) -> Attempt | None:
         """An attempt of the same unit past the same natural end, made when the ladder was shorter."""
-        if made.is_forced or self.plan.study.traces == "separate":
+        if made.is_forced or self.plan.study.is_separate:
             return None
         for budget in self.plan.study.budgets:
             known = self.plan.records.attempts.get((unit.session.spec, unit.prompt.problem.id, unit.sample, budget))
@@ -136,9 +175,17 @@ class _Worker:
         return None
 
     def _fail(self, unit: Unit, budgets: list[Budget], stage: str, error: BackendError) -> None:
-        """Record that attempts did not come about; what no later request can mend is raised again."""
+        """Record that attempts did not come about; what no later request can mend is raised again.
+
+        So is the last of many failures in a row that a later try could have mended: nothing answers any more.
+        """
         if error.is_fatal:
             raise error
+        spec = unit.session.spec
+        self.failed_in_a_row[spec] = self.failed_in_a_row.get(spec, 0) + 1 if error.is_retryable else 0
+        if self.failed_in_a_row[spec] >= max(FAILED_IN_A_ROW, unit.session.backend.concurrency):
+            count = self.failed_in_a_row[spec]
+            raise BackendError(f"{count} requests to {spec!r} failed one after the other, last: {error}", is_fatal=True)
         problem = unit.prompt.problem
         for budget in budgets:
             self._record(
@@ -153,6 +200,10 @@ class _Worker:
                     str(error),
                 )
             )
+
+    def _came(self, unit: Unit) -> None:
+        """Note that a model answers."""
+        self.failed_in_a_row[unit.session.spec] = 0
 
     def _record(self, event: Event) -> None:
         self.journal.append(event, time.monotonic())

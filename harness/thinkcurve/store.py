@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from thinkcurve.backend import Sampling
 from thinkcurve.budget import Budget, Ending
 from thinkcurve.errors import ThinkcurveError, UsageError
 from thinkcurve.problem import Message, Verdict
@@ -37,7 +38,9 @@ class Trace(msgspec.Struct, frozen=True, tag_field="event", tag="trace"):
 
     ``budget`` is the budget that a separate trace was made for, ``None`` for a shared one. ``token_ids`` exclude
     the markers. ``wall_s`` is seconds from request to end under the study's concurrency; it, ``generated_spent`` and
-    ``flops_spent`` are sums over continuations. ``cached_tokens`` is what the engine took from its KV cache.
+    ``flops_spent`` are sums over continuations. ``cached_tokens`` is what the engine took from its KV cache. ``waits``
+    says after how many tokens the model ended its thinking and was told to go on (control ``extend``), by
+    ``wait_tokens`` tokens of ours, which are among ``token_ids``.
     """
 
     model: str
@@ -56,6 +59,8 @@ class Trace(msgspec.Struct, frozen=True, tag_field="event", tag="trace"):
     generated_spent: int
     flops_spent: float | None
     wall_s: float | None
+    waits: tuple[int, ...] = ()
+    wait_tokens: int = 0
 
     @property
     def key(self) -> AttemptKey:
@@ -135,10 +140,11 @@ Event = Trace | Attempt | Failure
 
 
 class ModelRecord(msgspec.Struct, frozen=True):
-    """What a run knows of one model: its spec, what it turned out to be, how it samples."""
+    """What a run knows of one model: its spec, what it turned out to be, and how its tokens are drawn."""
 
     spec: str
     info: dict[str, Any]
+    sampling: Sampling | None = None
 
 
 class TaskRecord(msgspec.Struct, frozen=True):

@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from thinkcurve.backend import Sampling
 from thinkcurve.budget import Budget, Control, budget_key, check_ladder, parse_budget
 from thinkcurve.errors import UsageError, did_you_mean
 
@@ -30,8 +29,12 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     ``model_options`` holds a table of options for each model spec, ``task_options`` one for each task spec. Of a
     task's problems those of the given ``levels``, ``groups`` and ``ids`` are taken, in an order shuffled by the seed
     ``shuffle`` and balanced over ``stratify``; then the first ``limit``. ``system`` is a system message for every
-    problem; without ``chat_template`` the prompt goes to the model as plain text. ``sandbox`` is the least isolation
-    that code answers may be run at: ``strict`` (namespaces), ``standard`` (those or Landlock), ``weak`` (anything).
+    problem; without ``chat_template`` the prompt goes to the model as plain text. ``temperature``, ``top_p``, ``top_k``
+    and ``min_p`` are the model's own where they are not given (its generation_config), else greedy. Control ``extend``
+    writes ``wait`` at a natural end, at most ``waits`` times (2 is what s1 ablates, arXiv 2501.19393, table 4);
+    ``prompt`` adds ``budget_prompt``, a wish as in L1 (arXiv 2503.04697), with the budget in its place. ``sandbox`` is
+    the least isolation that code answers may be run at: ``strict`` (namespaces), ``standard`` (those or Landlock),
+    ``weak`` (anything).
     """
 
     models: tuple[str, ...] = ("embedded",)
@@ -48,9 +51,13 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     system: str = ""
     chat_template: bool = True
     seed: int = 0
-    temperature: float = 0.0
-    top_p: float = 1.0
-    top_k: int = 0
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    wait: str = "Wait"
+    waits: int = 2
+    budget_prompt: str = "Think for at most {{budget}} tokens."
     answer_tokens: int = 256
     traces: Literal["shared", "separate"] = "shared"
     sandbox: Literal["strict", "standard", "weak"] = "standard"
@@ -58,9 +65,9 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     task_options: dict[str, dict[str, Any]] = {}
 
     @property
-    def sampling(self) -> Sampling:
-        """How tokens are drawn, for every request of the study."""
-        return Sampling(temperature=self.temperature, top_p=self.top_p, top_k=self.top_k)
+    def is_separate(self) -> bool:
+        """Whether every budget has a trace of its own: by wish, or because the control lets the model see it."""
+        return self.traces == "separate" or not self.control.shares_trace
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -84,18 +91,10 @@ def check_study(study: Study, where: str = "study") -> Study:
             raise UsageError(f"{where}: {key} lists {_first_repeat(values)!r} twice")
     _check_at_least(where, "samples", study.samples, 1)
     _check_at_least(where, "answer_tokens", study.answer_tokens, 1)
-    _check_at_least(where, "top_k", study.top_k, 0)
     if study.limit is not None:
         _check_at_least(where, "limit", study.limit, 1)
-    if not 0 <= study.temperature <= 5:
-        raise UsageError(f"{where}: temperature {study.temperature} is outside 0 to 5")
-    if not 0 < study.top_p <= 1:
-        raise UsageError(f"{where}: top_p {study.top_p} is outside 0 to 1")
-    if study.samples > 1 and study.temperature == 0:
-        raise UsageError(
-            f"{where}: {study.samples} samples at temperature 0 would be the same sample again; "
-            "set a temperature, such as 0.8, or samples to 1"
-        )
+    _check_sampling(study, where)
+    _check_control(study, where)
     for kind, options, specs in (
         ("model", study.model_options, study.models),
         ("task", study.task_options, study.tasks),
@@ -104,9 +103,36 @@ def check_study(study: Study, where: str = "study") -> Study:
             if spec not in specs:
                 near = did_you_mean(spec, specs)
                 raise UsageError(f"{where}: {kind}_options names {spec!r}, which is no {kind} of the study.{near}")
-    if study.control is not Control.TRUNCATE:
-        raise UsageError(f"{where}: control {study.control.value!r} is not available yet; use 'truncate'")
     return study
+
+
+def _check_sampling(study: Study, where: str) -> None:
+    """Refuse settings that no engine takes, and samples that would be one sample again."""
+    for key, least, most in (("temperature", 0, 5), ("top_p", 0, 1), ("min_p", 0, 1)):
+        value = getattr(study, key)
+        if value is not None and (not least <= value <= most or (key == "top_p" and value == 0)):
+            raise UsageError(f"{where}: {key} {value} is outside {least} to {most}")
+    if study.top_k is not None:
+        _check_at_least(where, "top_k", study.top_k, 0)
+    if study.samples > 1 and study.temperature == 0:
+        raise UsageError(
+            f"{where}: {study.samples} samples at temperature 0 would be the same sample again; "
+            "set a temperature, such as 0.8, or samples to 1"
+        )
+
+
+def _check_control(study: Study, where: str) -> None:
+    """Refuse a control that is not to be had, or one without its words."""
+    if study.control in (Control.NATIVE, Control.EFFORT):
+        raise UsageError(
+            f"{where}: control {study.control.value!r} is a provider's own and not available yet; "
+            "use 'truncate', 'extend', 'server' or 'prompt'"
+        )
+    _check_at_least(where, "waits", study.waits, 0)
+    if study.control is Control.EXTEND and not study.wait:
+        raise UsageError(f"{where}: wait is empty; control 'extend' writes it to make a model think on")
+    if study.control is Control.PROMPT and "{{budget}}" not in study.budget_prompt:
+        raise UsageError(f"{where}: budget_prompt {study.budget_prompt!r} has no {{{{budget}}}}, so none would be told")
 
 
 def load_study(path: Path) -> Study:

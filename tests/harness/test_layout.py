@@ -14,12 +14,13 @@ ROOT = ENGINE.parents[1]
 FLOORS = [
     {"errors"},
     {"problem"},
-    {"budget", "prompt", "task", "verify"},
+    {"budget", "formats", "prompt", "task", "verify"},
     {"backend", "retry"},
     {"benchmark", "data", "local", "plugins", "compute", "provenance", "references"},
     {"study"},
     {"store", "tables"},
-    {"answers", "subset", "selection", "regrade", "pipeline", "plan", "runner", "analysis", "interop", "run"},
+    {"answers", "subset", "selection", "regrade", "session", "pipeline", "served", "plan", "runner"},
+    {"analysis", "interop", "run", "testing"},
     {"report"},
     {"cli"},
 ]

@@ -17,7 +17,7 @@ def study_of(tmp_path: Path, text: str) -> Study:
 def test_a_study_is_read_from_toml(tmp_path: Path) -> None:
     study = study_of(tmp_path, 'models = ["embedded"]\nbudgets = [0, 64, "none"]\nsamples = 4\ntemperature = 0.8\n')
     assert study.budgets == (0, 64, None)
-    assert study.sampling.temperature == 0.8
+    assert study.temperature == 0.8
 
 
 @pytest.mark.parametrize(
@@ -30,11 +30,15 @@ def test_a_study_is_read_from_toml(tmp_path: Path) -> None:
         ("budgets = [-4]", "budget -4 is negative"),
         ("samples = 'two'", "samples"),
         ("samples = 0", "samples is 0; it must be at least 1"),
-        ("samples = 4", "4 samples at temperature 0"),
+        ("samples = 4\ntemperature = 0", "4 samples at temperature 0"),
         ("limit = 0", "limit is 0"),
         ("temperature = -1", "temperature -1"),
         ("control = 'truncat'", "control"),
-        ("control = 'extend'", "'extend' is not available yet"),
+        ("control = 'effort'", "'effort' is a provider's own and not available yet"),
+        ("control = 'extend'\nwait = ''", "wait is empty"),
+        ("waits = -1", "waits is -1"),
+        ("control = 'prompt'\nbudget_prompt = 'Be brief.'", "has no {{budget}}"),
+        ("min_p = 2", "min_p 2"),
         ("tasks = ['a', 'a']", "lists 'a' twice"),
         ("models = []", "models is empty"),
         ("budgets = [", "not valid TOML"),

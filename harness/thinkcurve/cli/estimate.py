@@ -7,15 +7,17 @@ measured on a few units drawn at random, for some seconds; nothing of that is re
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import random
 import time
 
 import click
 import msgspec
 
-from thinkcurve.budget import Budget, covers
+from thinkcurve.budget import Budget, Control
 from thinkcurve.pipeline import answer, cuts, think
 from thinkcurve.plan import Plan, Unit
+from thinkcurve.served import serve
 from thinkcurve.store import Trace
 
 PROBES = 24
@@ -60,10 +62,10 @@ async def estimate(plan: Plan, *, probes: int = PROBES) -> Estimate:
 
 def _traces_needed(plan: Plan, unit: Unit, budgets: list[Budget]) -> list[Budget]:
     """The largest budget of each trace that a unit still has to think."""
-    if plan.study.traces == "separate":
-        return budgets
+    if plan.study.is_separate:
+        return [None] * len(budgets) if plan.study.control is Control.PROMPT else budgets
     known = _known_trace(plan, unit)
-    covered = known is not None and covers(known.thinking_tokens, known.ending, budgets[-1])
+    covered = known is not None and unit.session.covers(unit.prompt, known, budgets[-1])
     return [] if covered else [budgets[-1]]
 
 
@@ -91,14 +93,28 @@ async def _probe(plan: Plan, todo: list[tuple[Unit, list[Budget]]], probes: int)
 async def _spend(plan: Plan, unit: Unit, budgets: list[Budget], slots: asyncio.Semaphore) -> int:
     """The tokens that one unit generates for the budgets it lacks."""
     async with slots:
-        trace, tokens = _known_trace(plan, unit), 0
-        if trace is None or not covers(trace.thinking_tokens, trace.ending, budgets[-1]):
-            before = trace.generated_spent if trace else 0
-            trace = await think(unit.session, unit.prompt, unit.sample, budgets[-1], known=trace)
-            tokens = trace.generated_spent - before
-        for made, _ in cuts(trace, budgets):
-            tokens += len((await answer(unit.session, unit.prompt, unit.sample, made)).token_ids or ())
-        return tokens
+        if not plan.study.is_separate:
+            return await _spend_shared(unit, budgets, _known_trace(plan, unit))
+        return sum([await _spend_separate(plan, unit, budget) for budget in budgets])
+
+
+async def _spend_shared(unit: Unit, budgets: list[Budget], trace: Trace | None) -> int:
+    tokens = 0
+    if trace is None or not unit.session.covers(unit.prompt, trace, budgets[-1]):
+        before = trace.generated_spent if trace else 0
+        trace = await think(unit.session, unit.prompt, unit.sample, budgets[-1], known=trace)
+        tokens = trace.generated_spent - before
+    for made, _ in cuts(trace, budgets):
+        tokens += len((await answer(unit.session, unit.prompt, unit.sample, made)).token_ids or ())
+    return tokens
+
+
+async def _spend_separate(plan: Plan, unit: Unit, budget: Budget) -> int:
+    if plan.study.control is Control.SERVER:
+        found = await serve(unit.session, unit.prompt, unit.sample, budget)
+        return found.trace.generated_spent + len(found.answer.token_ids or ())
+    asked = dataclasses.replace(unit, prompt=unit.prompt.at(budget))
+    return await _spend_shared(asked, [None if plan.study.control is Control.PROMPT else budget], None)
 
 
 async def print_estimate(plan: Plan, *, as_json: bool) -> None:

@@ -20,7 +20,16 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "What to run": ("models", "model_options", "tasks", "task_options", "data_dir", "columns"),
     "Which problems": ("limit", "shuffle", "stratify", "levels", "groups", "ids"),
     "How they are asked": ("prompts", "fewshot", "system", "chat_template"),
-    "How it thinks and answers": ("budgets", "control", "samples", "temperature", "seed", "answer_tokens", "sandbox"),
+    "How it thinks and answers": (
+        "budgets",
+        "control",
+        "samples",
+        "temperature",
+        "seed",
+        "answer_tokens",
+        "sandbox",
+        "settings",
+    ),
     "The run": ("output", "dry_run", "as_json"),
 }
 """Headings of the help, and the options under each."""
@@ -144,12 +153,19 @@ def _options() -> list[Callable[[Any], Any]]:
             "--chat-template/--no-chat-template", default=None, help="Plain text, without the model's chat template."
         ),
         option("--budgets", metavar="LADDER", help="Thinking tokens, such as 0,64,256,none."),
-        option("--control", metavar="CONTROL", help="How a budget is enforced (truncate)."),
+        option("--control", metavar="CONTROL", help="truncate, extend, server or prompt."),
         option("--samples", type=int, metavar="N", help="Samples a problem; 2 or more need a temperature."),
-        option("--temperature", type=float, metavar="T", help="0 is greedy."),
+        option("--temperature", type=float, metavar="T", help="0 is greedy; without it, the model's own."),
         option("--seed", type=int, metavar="S", help="Seed of the study."),
         option("--answer-tokens", type=int, metavar="N", help="The answer's own reserve of tokens."),
         sandbox_option(help_text="Least isolation of code: strict, standard or weak.", default=None),
+        option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Any other key of a study, such as top_p=0.9. *",
+        ),
     ]
 
 
@@ -196,8 +212,9 @@ def _simple(flags: dict[str, Any]) -> dict[str, Any]:
     """The flags that are fields of a study, as plain data."""
     from thinkcurve.budget import parse_ladder
 
-    apart = {"model_options", "task_options", "columns", "prompts", "fewshot"}
-    given = {key: value for key, value in flags.items() if key not in apart and value not in (None, ())}
+    apart = {"model_options", "task_options", "columns", "prompts", "fewshot", "settings"}
+    given = dict(setting(text) for text in flags["settings"])
+    given |= {key: value for key, value in flags.items() if key not in apart and value not in (None, ())}
     if "budgets" in given:
         given["budgets"] = list(parse_ladder(given["budgets"]))
     for key in ("models", "tasks"):
@@ -262,6 +279,21 @@ def task_setting(text: str, so_far: list[tuple[str, dict[str, Any]]] | None = No
 def model_option(text: str) -> tuple[str, bool | int | float | str]:
     """``KEY=VALUE`` as an option of a backend, its value of the type that it reads like."""
     key, value = _pair(text, "--model-option")
+    return key, _value(value)
+
+
+def setting(text: str) -> tuple[str, bool | int | float | str]:
+    """``KEY=VALUE`` as a plain field of a study; what has a flag, or is a table, has no place here."""
+    from thinkcurve.study import Study
+
+    key, value = _pair(text, "--set")
+    tables = {"models", "tasks", "budgets", "levels", "groups", "ids", "model_options", "task_options"}
+    if key in tables:
+        raise UsageError(
+            f"--set {key!r}: that is no plain value; it has a flag of its own, or a place in a study's file"
+        )
+    if isinstance(getattr(Study(), key, None), str):
+        return key, value
     return key, _value(value)
 
 

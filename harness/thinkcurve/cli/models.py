@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
 import click
 
+from thinkcurve.cli.flags import model_option
+
+WIDTH = 79
 SPECS = {
     "embedded": ("embedded", "a tiny transformer that ships with thinkcurve; no key, no GPU"),
-    "llamacpp": ("llamacpp:FILE.gguf", "any GGUF file, in process"),
+    "llamacpp": ("llamacpp:FILE.gguf", "any GGUF file, in process; or a llama-server: llamacpp:http://HOST:PORT"),
+    "transformers": ("transformers:MODEL", "a folder or a hub's OWNER/NAME, on CUDA, ROCm, MPS or CPU"),
+    "vllm": ("vllm:MODEL", "the same through vLLM in process; or a vllm serve: vllm:http://HOST:PORT"),
+    "mlx": ("mlx:MODEL", "the same through MLX: Apple silicon, or a Linux CPU"),
     "replay": ("replay:RUN", "the answers of a finished run, no model needed"),
 }
 
 
 @click.command(name="models", epilog="Example: thinkcurve models llamacpp:model.gguf")
 @click.argument("spec", required=False, metavar="[MODEL]")
+@click.option("--model-option", "options", multiple=True, metavar="KEY=VALUE", help="An option of MODEL. Repeatable.")
+@click.option("--formats", is_flag=True, help="List the thinking formats that are known.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def command(spec: str | None, as_json: bool) -> None:
-    """List the engines, or open MODEL and show what is known of it."""
-    if spec is None:
+def command(spec: str | None, options: tuple[str, ...], formats: bool, as_json: bool) -> None:
+    """List the engines, or open MODEL and show what is known of it.
+
+    A model's thinking format is found in its chat template and vocabulary; where that goes wrong,
+    --model-option thinking=NAME takes one of --formats, for `run` too.
+    """
+    if formats:
+        _print_formats(as_json)
+    elif spec is None:
         _print_engines(as_json)
     else:
-        _print_model(spec, as_json)
+        _print_model(spec, dict(model_option(text) for text in options), as_json)
 
 
 def _print_engines(as_json: bool) -> None:
@@ -31,26 +49,57 @@ def _print_engines(as_json: bool) -> None:
 
         click.echo(msgspec.json.encode([{"model": model, "description": text} for model, text in rows]))
         return
-    width = max(len(model) for model, _ in rows)
-    for model, text in rows:
-        click.echo(f"{model:<{width}}  {text}".rstrip())
+    _print_rows(rows)
 
 
-def _print_model(spec: str, as_json: bool) -> None:
+def _print_formats(as_json: bool) -> None:
+    import msgspec
+
+    from thinkcurve.formats import FAMILIES, FORMATS
+
+    if as_json:
+        rows = [{**msgspec.to_builtins(known), "families": FAMILIES[name]} for name, known in FORMATS.items()]
+        click.echo(msgspec.json.encode(rows))
+        return
+    _print_rows([(name, FAMILIES[name]) for name in FORMATS])
+
+
+def _print_rows(rows: Sequence[tuple[str, str]]) -> None:
+    """Names and what they are, wrapped to the screen."""
+    width = max(len(name) for name, _ in rows)
+    for name, text in rows:
+        lines = textwrap.wrap(text, WIDTH - width - 2) or [""]
+        for first, line in zip((name, *[""] * len(lines)), lines, strict=False):
+            click.echo(f"{first:<{width}}  {line}".rstrip())
+
+
+def _print_model(spec: str, options: dict[str, Any], as_json: bool) -> None:
     import asyncio
 
     import msgspec
 
     from thinkcurve.plugins import open_backend
 
-    backend = open_backend(spec)
+    backend = open_backend(spec, options)
     facts = {**msgspec.to_builtins(backend.model), "controls": sorted(c.value for c in backend.controls)}
     asyncio.run(backend.aclose())
     if as_json:
         click.echo(msgspec.json.encode(facts))
         return
     for key, value in facts.items():
-        click.echo(f"{key:<18} {_words(value)}")
+        for number, line in enumerate(_lines(value)):
+            click.echo(f"{'' if number else key:<18} {line}".rstrip())
+
+
+def _lines(value: object) -> list[str]:
+    """A fact in words, a line each part."""
+    if isinstance(value, dict):
+        shown = {key: item for key, item in value.items() if item not in ("", {}, None)}
+        parts = [f"{key} = {_words(item) if isinstance(item, bool) else repr(item)}" for key, item in shown.items()]
+    else:
+        parts = [str(item) for item in value] if isinstance(value, list) and value else [_words(value)]
+    width = WIDTH - 19
+    return [line for part in parts for line in textwrap.wrap(part, width, subsequent_indent="  ")]
 
 
 def _words(value: object) -> str:
@@ -58,8 +107,6 @@ def _words(value: object) -> str:
         return "unknown"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, dict):
-        return ", ".join(f"{key}={item!r}" for key, item in value.items())
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return f"{value:,}" if isinstance(value, int) else str(value)

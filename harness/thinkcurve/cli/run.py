@@ -14,9 +14,8 @@ from thinkcurve.cli.flags import Sectioned, study_flags, study_of
 from thinkcurve.errors import BackendError, UsageError
 
 EPILOG = """\
-Examples:
-  thinkcurve run -m llamacpp:model.gguf -t math500 --budgets 0,256,1024,none
-  thinkcurve run -t mine.jsonl --columns question=problem,answer=gold --limit 50
+Example: thinkcurve run -m llamacpp:model.gguf -t math500 --budgets 0,256,none
+Example: thinkcurve run -t mine.jsonl --columns question=problem,answer=gold
 """
 
 
@@ -69,6 +68,8 @@ async def _carry_out(study: Any, directory: Path, data_dir: Path | None, *, is_d
             await print_estimate(plan, as_json=as_json)
             return 0
         _say_what_is_left(plan, directory)
+        for session in plan.sessions:
+            _say(f"{session.spec}: {_drawn(session.sampling, study, session.backend.model)}")
         started = time.monotonic()
         with Progress(plan) as progress:
             records = await carry_out(plan, listener=progress.listen)
@@ -93,6 +94,20 @@ def _say_what_is_left(plan: Any, directory: Path) -> None:
     left, total = plan.n_missing, plan.n_attempts
     if left < total:
         _say(f"Going on with {directory}: {left:,} of {total:,} attempts left, {len(plan.study.budgets)} budgets.")
+
+
+def _drawn(sampling: Any, study: Any, model: Any) -> str:
+    """How tokens are drawn, and by whose wish."""
+    if sampling.temperature == 0:
+        words = "greedy"
+    else:
+        words = f"temperature {sampling.temperature:g}"
+        words += f", top-p {sampling.top_p:g}" if sampling.top_p < 1 else ""
+        words += f", top-k {sampling.top_k}" if sampling.top_k else ""
+        words += f", min-p {sampling.min_p:g}" if sampling.min_p else ""
+    if study.temperature is not None:
+        return words
+    return f"{words} (its makers' default)" if model.sampling else f"{words} (it names no default)"
 
 
 def _report(plan: Any, directory: Path, took_s: float, *, as_json: bool) -> None:

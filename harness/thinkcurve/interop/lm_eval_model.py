@@ -24,9 +24,10 @@ from thinkcurve.interop.lm_eval_request import Asked, Instance, chat_text, read_
 from thinkcurve.interop.lm_eval_settings import Decoding, read_settings, study_of
 from thinkcurve.interop.lm_eval_usage import Ledger, RequestUsage
 from thinkcurve.interop.loop import LoopThread
-from thinkcurve.pipeline import Prompt, Session, answer, attempt_of, check_fits, cuts, open_session, think
+from thinkcurve.pipeline import answer, attempt_of, cuts, think
 from thinkcurve.plugins import open_backend
 from thinkcurve.problem import Judgement, Verdict
+from thinkcurve.session import Prompt, Session, check_fits, open_session
 from thinkcurve.store import Attempt, Trace
 
 NAME = "thinkcurve"

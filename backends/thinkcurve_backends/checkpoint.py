@@ -1,0 +1,179 @@
+"""A Hugging Face checkpoint as files: where it lies, at which commit, and what its configuration says of it.
+
+Shared by every engine that reads such folders. Nothing here loads weights, and no code of a checkpoint is run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from thinkcurve.backend import ModelInfo, Sampling
+from thinkcurve.errors import UsageError
+from thinkcurve_backends.llamacpp_header import fingerprint
+from thinkcurve_backends.safetensors_header import Tensor, active_parameters, read_tensors
+
+WEIGHTS = ("*.safetensors", "*.gguf")
+SAFETENSORS = ("*.safetensors",)
+UNWANTED = ["*/*", "consolidated*"]
+"""Not fetched of a hub: copies of the same weights in folders or in the maker's own layout."""
+UNDERSTOOD = ("temperature", "top_p", "top_k", "min_p")
+"""What of a generation_config can be honoured on every engine."""
+NEUTRAL: dict[str, Any] = {
+    "repetition_penalty": 1.0,
+    "presence_penalty": 0.0,
+    "no_repeat_ngram_size": 0,
+    "typical_p": 1.0,
+}
+"""Settings that change how tokens are drawn and that are not honoured, with the value that does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A folder with ``config.json``, weights and tokenizer; ``revision`` is the hub's commit, if it came from one."""
+
+    folder: Path
+    name: str
+    revision: str | None
+    config: dict[str, Any]
+    generation: dict[str, Any]
+    weights: tuple[str, ...] = WEIGHTS
+    """Patterns of the files that hold the weights in use: they make the fingerprint."""
+
+    @property
+    def text_config(self) -> dict[str, Any]:
+        """The part on the language model; a model of several media keeps it apart."""
+        inner = self.config.get("text_config")
+        return {**self.config, **inner} if isinstance(inner, dict) else self.config
+
+    @property
+    def context_tokens(self) -> int | None:
+        """The longest context it was made for."""
+        return _whole(self.text_config.get("max_position_embeddings"))
+
+    @property
+    def sampling(self) -> Sampling | None:
+        """How its makers sample it, or ``None`` where they do not say."""
+        if not self.generation or not any(key in self.generation for key in ("do_sample", *UNDERSTOOD)):
+            return None
+        if not self.generation.get("do_sample", False):
+            return Sampling()
+        return Sampling(
+            temperature=float(self.generation.get("temperature") or 1.0),
+            top_p=float(self.generation.get("top_p") or 1.0),
+            top_k=int(self.generation.get("top_k", 50) or 0),
+            min_p=float(self.generation.get("min_p") or 0.0),
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What its makers ask for and is not done."""
+        asked = {k: v for k in NEUTRAL if (v := self.generation.get(k)) not in (None, NEUTRAL[k])}
+        return tuple(
+            f"its generation_config asks for {key} = {value}, which is not done" for key, value in asked.items()
+        )
+
+    def info(self, *, active_parameters: int | None, context_tokens: int | None = None, **more: Any) -> ModelInfo:
+        """What is known of the model; ``more`` are the fields that an engine knows: thinking, engine, ..."""
+        config = self.text_config
+        notes = (*self.notes, *more.pop("notes", ()))
+        return ModelInfo(
+            name=self.name,
+            revision=self.revision,
+            fingerprint=self.fingerprint(),
+            active_parameters=active_parameters,
+            layers=_whole(config.get("num_hidden_layers")),
+            width=_whole(config.get("hidden_size")),
+            context_tokens=context_tokens or self.context_tokens,
+            is_local=True,
+            sampling=self.sampling,
+            notes=notes,
+            **more,
+        )
+
+    def tensors(self) -> list[Tensor]:
+        """The tensors of its safetensors files, from their headers; a file that is cut off is a `UsageError`."""
+        return [tensor for path in sorted(self.folder.glob("*.safetensors")) for tensor in read_tensors(path)]
+
+    @property
+    def active_parameters(self) -> int | None:
+        """Weights that take part in one token (see `safetensors_header`), or ``None`` without safetensors files."""
+        tensors = self.tensors()
+        return active_parameters(tensors, self.text_config) if tensors else None
+
+    def fingerprint(self) -> str:
+        """16 hex digits over the weights, as `llamacpp_header.fingerprint` makes them of each file."""
+        files = sorted({path for pattern in self.weights for path in self.folder.glob(pattern)})
+        parts = [f"{path.name}:{fingerprint(path)}" for path in files]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def open_checkpoint(engine: str, what: str, revision: str = "", weights: tuple[str, ...] = SAFETENSORS) -> Checkpoint:
+    """The checkpoint in a folder, or of a hub at a revision (fetched, or from the cache of earlier fetches).
+
+    Of a hub only the files that match ``weights`` are fetched beside configuration and tokenizer: some repositories
+    hold the same model many times. Raises `UsageError` before anything is loaded where it is not there or is no such folder.
+    """
+    if not what:
+        raise UsageError(f"{engine} needs a model: {engine}:FOLDER or {engine}:OWNER/NAME")
+    folder, commit = _folder(engine, Path(what).expanduser(), what, revision, weights)
+    config = _json(folder / "config.json")
+    if config is None:
+        raise UsageError(f"{str(folder)!r} holds no config.json, so it is no model folder that {engine} can read")
+    generation = _json(folder / "generation_config.json") or {}
+    return Checkpoint(folder, Path(what).name, commit, config, generation)
+
+
+def _folder(
+    engine: str, path: Path, what: str, revision: str, weights: tuple[str, ...]
+) -> tuple[Path, str | None]:
+    if path.is_dir():
+        if revision:
+            raise UsageError(f"option revision is for models of a hub; {what!r} is a folder")
+        return path, None
+    if path.exists():
+        hint = f"; for a GGUF file use llamacpp:{what}" if path.suffix == ".gguf" else ""
+        raise UsageError(f"{engine} reads a model folder or a name on the hub, and {what!r} is a file{hint}")
+    if what.count("/") != 1 or what.startswith((".", "~", "/")):
+        raise UsageError(f"model folder {what!r} does not exist; a model of the hub is written OWNER/NAME")
+    return _from_hub(engine, what, revision, weights)
+
+
+def _from_hub(engine: str, what: str, revision: str, weights: tuple[str, ...]) -> tuple[Path, str | None]:
+    from thinkcurve.data import hub_or_cache
+
+    try:
+        from huggingface_hub import snapshot_download
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "a model of the hub needs the package 'huggingface_hub': pip install huggingface_hub"
+        ) from error
+    wanted = ["*.json", "*.jinja", "*.model", "*.txt", *weights]
+    try:
+        with hub_or_cache():
+            folder = Path(snapshot_download(what, revision=revision or None, allow_patterns=wanted, ignore_patterns=UNWANTED))
+    except Exception as error:  # hub, network and cache each have their own
+        reason = " ".join(str(error).split())[:200].rstrip(".:") or type(error).__name__
+        raise UsageError(
+            f"cannot load model {what!r} from its hub: {reason}; a local copy is {engine}:FOLDER"
+        ) from error
+    return folder, folder.name if folder.parent.name == "snapshots" else None
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {str(path)!r}: {error}") from error
+    if not isinstance(content, dict):
+        raise UsageError(f"{str(path)!r} holds no JSON object")
+    return content
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) else None

@@ -1,0 +1,140 @@
+"""Control ``server``: the engine's own sampler ends the thinking, and one generation holds thinking and answer.
+
+Here such a generation is taken apart again into a trace, a cut and an answer, so that everything after it is as for
+any other control. Greedy, it must be what `thinkcurve.pipeline` makes of the same budget: a test of every engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from thinkcurve.backend import Continuation, Generation, Request, Stop
+from thinkcurve.budget import Budget, Cut, Ending
+from thinkcurve.errors import UsageError
+from thinkcurve.pipeline import at_stop, flops_spent, ids_of, storable
+from thinkcurve.session import Prompt, Session
+from thinkcurve.store import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What one generation turned out to hold."""
+
+    trace: Trace
+    made: Cut
+    answer: Generation
+
+
+async def serve(session: Session, prompt: Prompt, sample: int, budget: Budget) -> Served:
+    """Thinking and answer under the engine's own budget, in one generation.
+
+    The answer's reserve is never eaten by thinking; thinking that stopped early leaves room that a long answer could
+    take, so what is beyond the reserve is cut off here. A natural end at exactly the budget cannot be told from a
+    forced one where the format writes nothing but its marker, and counts as forced.
+    """
+    if prompt.prefix_ids:
+        raise UsageError(
+            f"problem {prompt.problem.id} begins its answers with a text of ours, for which an engine that thinks and "
+            "answers in one go leaves no place; use control truncate"
+        )
+    limit = session.limit(prompt, budget)
+    seed = session.seed(prompt, sample, "trace", budget)
+    request = Request(
+        prompt=Continuation(token_ids=prompt.token_ids),
+        max_tokens=limit + session.markers.longest + session.study.answer_tokens,
+        sampling=session.sampling,
+        seed=seed,
+        thinking_budget=budget,
+    )
+    generation = await session.generate(request)
+    ids = ids_of(generation)
+    made, n_before = _split(session, ids, generation.stop, limit, budget)
+    return Served(
+        trace=_trace(session, prompt, sample, budget, seed, generation, made, n_before),
+        made=made,
+        answer=_answer(session, prompt, generation, ids[n_before:], len(ids)),
+    )
+
+
+def _split(session: Session, ids: tuple[int, ...], stop: Stop, limit: int, budget: Budget) -> tuple[Cut, int]:
+    """The thinking of a generation, and how many ids come before its answer."""
+    if budget is not None and len(ids) >= limit:
+        forced = Cut(ids[:limit], Ending.BUDGET)
+        closing = session.closing(forced)
+        if ids[limit : limit + len(closing)] == closing:
+            return forced, limit + len(closing)
+    close = session.markers.close_ids
+    for place in range(len(ids) - len(close) + 1):
+        if ids[place : place + len(close)] == close:
+            return Cut(ids[:place], Ending.CLOSED), place + len(close)
+    ending = {Stop.EOS: Ending.EOS, Stop.CONTEXT: Ending.CONTEXT}.get(stop, Ending.BUDGET)
+    return Cut(ids, Ending.CONTEXT if budget is None and ending is Ending.BUDGET else ending), len(ids)
+
+
+def _trace(
+    session: Session,
+    prompt: Prompt,
+    sample: int,
+    budget: Budget,
+    seed: int,
+    generation: Generation,
+    made: Cut,
+    n_before: int,
+) -> Trace:
+    usage = generation.usage
+    n_prompt = len(prompt.token_ids) if usage.prompt_tokens is None else usage.prompt_tokens
+    return Trace(
+        model=session.spec,
+        task=prompt.problem.task,
+        problem=prompt.problem.id,
+        sample=sample,
+        budget=budget,
+        seed=seed,
+        prompt_tokens=n_prompt,
+        prompt_digest=prompt.digest,
+        thinking_tokens=len(made.thinking_ids),
+        token_ids=made.thinking_ids,
+        text=storable(session.tokenizer.decode(made.thinking_ids)),
+        ending=made.ending,
+        cached_tokens=usage.cached_tokens,
+        generated_spent=n_before,
+        flops_spent=flops_spent(session, n_prompt + n_before, usage.cached_tokens),
+        wall_s=_share(generation, n_before),
+    )
+
+
+def _answer(
+    session: Session, prompt: Prompt, generation: Generation, ids: tuple[int, ...], n_generated: int
+) -> Generation:
+    """The part after the thinking as a generation of its own, within the answer's reserve.
+
+    ``cached_tokens`` is all that came before it: none of that was computed for the answer.
+    """
+    reserve = session.study.answer_tokens
+    kept = ids[:reserve]
+    stop = Stop.LENGTH if len(ids) > reserve else generation.stop
+    usage = msgspec.structs.replace(
+        generation.usage,
+        prompt_tokens=None,
+        cached_tokens=None
+        if generation.usage.cached_tokens is None
+        else len(prompt.token_ids) + n_generated - len(ids),
+    )
+    own = Generation(
+        text=session.tokenizer.decode(kept),
+        stop=stop,
+        token_ids=kept,
+        usage=usage,
+        wall_s=_share(generation, len(ids)),
+    )
+    return at_stop(prompt.problem, own)
+
+
+def _share(generation: Generation, n_tokens: int) -> float | None:
+    """The part of a generation's time that ``n_tokens`` of it took."""
+    n_all = len(generation.token_ids or ())
+    if generation.wall_s is None:
+        return None
+    return generation.wall_s * n_tokens / n_all if n_all else generation.wall_s

@@ -1,0 +1,104 @@
+"""One model under one study: how it is sampled, what is recorded of that, and when its server counts as gone."""
+
+import asyncio
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from scripts import STUDY, Asked, Doubling, adder, changed, given, sweep
+from thinkcurve.backend import ModelInfo, Sampling
+from thinkcurve.errors import BackendError, UsageError
+from thinkcurve.plan import Given, prepare
+from thinkcurve.retry import RetryPolicy
+from thinkcurve.runner import carry_out
+from thinkcurve.session import sampling_of
+from thinkcurve.store import read_manifest
+from thinkcurve_backends.scripted import ScriptedBackend
+
+QWEN = Sampling(temperature=0.6, top_p=0.95, top_k=20)
+
+
+@pytest.mark.parametrize(
+    ("makers", "wishes", "drawn"),
+    [
+        (None, {}, Sampling()),
+        (QWEN, {}, QWEN),
+        (QWEN, {"temperature": 0}, Sampling()),
+        (QWEN, {"temperature": 0, "top_p": 0.5}, Sampling()),
+        (QWEN, {"temperature": 1.0}, Sampling(1.0, 0.95, 20)),
+        (QWEN, {"top_k": 0, "min_p": 0.1}, Sampling(0.6, 0.95, 0, 0.1)),
+        (Sampling(), {"top_p": 0.9}, Sampling()),
+        (None, {"temperature": 0.8}, Sampling(0.8)),
+        (None, {"temperature": 0.8, "top_p": 0.9}, Sampling(0.8, 0.9)),
+    ],
+)
+def test_the_study_goes_before_the_makers_and_both_before_greedy(
+    makers: Sampling | None, wishes: dict[str, float], drawn: Sampling
+) -> None:
+    assert sampling_of(changed(**wishes), ModelInfo("m", sampling=makers)) == drawn
+
+
+def drawn_by(sampling: Sampling | None) -> Given:
+    return Given({"adder": ScriptedBackend(adder, sampling=sampling)}, {"doubling": Doubling()})
+
+
+async def test_how_tokens_were_drawn_is_in_the_manifest_and_asked_of_the_model(tmp_path: Path) -> None:
+    heard: set[float] = set()
+
+    def noting(asked: Asked) -> str:
+        heard.add(asked.temperature)
+        return adder(asked)
+
+    objects = Given({"adder": ScriptedBackend(noting, sampling=QWEN)}, {"doubling": Doubling()})
+    await sweep(tmp_path, changed(samples=2), objects)
+    assert heard == {0.6}
+    assert read_manifest(tmp_path).models[0].sampling == QWEN
+    assert json.loads((tmp_path / "manifest.json").read_text())["models"][0]["sampling"]["top_k"] == 20
+
+
+async def test_samples_of_a_greedy_model_are_refused_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="2 samples at temperature 0, as model 'adder' is sampled"):
+        await sweep(tmp_path, changed(samples=2), drawn_by(None))
+
+
+async def test_a_run_is_not_gone_on_with_by_other_sampling(tmp_path: Path) -> None:
+    await sweep(tmp_path, changed(limit=5), drawn_by(QWEN))
+    with pytest.raises(UsageError, match="is not the one this run began with \\(sampling"):
+        await sweep(tmp_path, changed(limit=9), drawn_by(Sampling(0.7)))
+
+
+async def test_a_server_that_is_gone_ends_the_run_and_the_run_goes_on_later(tmp_path: Path) -> None:
+    calls = {"left": 30}
+
+    def dying(asked: Asked) -> str:
+        calls["left"] -= 1
+        if calls["left"] < 0:
+            raise BackendError("connection refused", is_retryable=True)
+        return adder(asked)
+
+    plan = await prepare(STUDY, tmp_path, given=given(dying, concurrency=4))
+    hasty = RetryPolicy(attempts=2, first_wait_s=0.001)
+    plan.sessions = [dataclasses.replace(session, retry=hasty) for session in plan.sessions]
+    try:
+        with pytest.raises(BackendError, match="8 requests to 'adder' failed one after the other, last: connection"):
+            await asyncio.wait_for(carry_out(plan), 60)
+    finally:
+        await plan.aclose()
+    run = await sweep(tmp_path)
+    assert len(run.attempts) == 100
+    assert not run.records.failures
+
+
+async def test_single_failures_do_not_end_a_run(tmp_path: Path) -> None:
+    """Every third problem cannot be asked; what lies between shows that the model answers."""
+
+    def patchy(asked: Asked) -> str:
+        if int(asked.prompt.split()[-1]) % 3 == 0:
+            raise BackendError("no")
+        return adder(asked)
+
+    run = await sweep(tmp_path, objects=given(patchy))
+    assert len(run.records.failures) == 7 * 5
+    assert len(run.attempts) == 13 * 5
