@@ -44,6 +44,10 @@ def open_backend(what: str, *, data_dir: Path | None = None, **options: str | in
     run = Path(place).expanduser()
     run = run.parent if run.is_file() else run
     manifest = read_manifest(run)
+    if manifest.study.control is not Control.TRUNCATE:
+        raise UsageError(
+            f"run {str(run)!r} was made with control {manifest.study.control.value!r}; replay plays back truncate only"
+        )
     spec = _choose(manifest, spec, run)
     records = read_records(run)
     traces = [trace for trace in records.traces.values() if trace.model == spec]
@@ -94,7 +98,7 @@ class Replay:
         attempts: Iterable[Attempt],
     ) -> None:
         thinking = model.thinking or ThinkingFormat("think", "<think>", "</think>")
-        opened = msgspec.structs.replace(thinking, template_opens=True)
+        opened = msgspec.structs.replace(thinking, template_opens=True, ask="")
         self.model = msgspec.structs.replace(model, thinking=opened, context_tokens=None, is_local=True)
         self._prompts = prompts
         self._traces: dict[str, list[Trace]] = {}
@@ -120,7 +124,8 @@ class Replay:
         begun = ids[end + 1 :]
         if CLOSE not in begun:
             return self._think(problems, begun, request)
-        return self._answer(problems, begun[: begun.index(CLOSE)], request)
+        thinking = tuple(token for token in begun[: begun.index(CLOSE)] if token < OURS)  # less what wraps it up
+        return self._answer(problems, thinking, request)
 
     async def aclose(self) -> None:
         """Nothing is held."""

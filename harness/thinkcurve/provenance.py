@@ -13,6 +13,12 @@ from typing import Any
 PACKAGES = (
     "thinkcurve",
     "xllamacpp",
+    "torch",
+    "transformers",
+    "peft",
+    "mlx",
+    "mlx-lm",
+    "vllm",
     "sympy",
     "math-verify",
     "latex2sympy2_extended",

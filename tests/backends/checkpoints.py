@@ -36,7 +36,10 @@ def tiny_folder(folder: Path) -> Path:
 
     folder.mkdir(parents=True, exist_ok=True)
     reader = gguf.GGUFReader(TINY_GGUF)
-    number = lambda key: int(reader.fields[key].parts[-1][0])
+
+    def number(key: str) -> int:
+        return int(reader.fields[key].parts[-1][0])
+
     shape = Shape(
         vocabulary=len(reader.fields["tokenizer.ggml.tokens"].data),
         width=number("llama.embedding_length"),

@@ -7,7 +7,7 @@ import pytest
 
 from records import a_trace, an_attempt
 from thinkcurve.backend import Chat, Continuation, Generation, ModelInfo, Request, Stop
-from thinkcurve.budget import THINK_TAGS, Ending
+from thinkcurve.budget import THINK_TAGS, Control, Ending
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.problem import Message
 from thinkcurve.store import Attempt, Trace
@@ -98,3 +98,19 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
         open_backend("")
     with pytest.raises(UsageError, match="takes no options"):
         open_backend(str(tmp_path), slots=1)
+
+
+async def test_what_wraps_a_cut_up_is_no_thinking() -> None:
+    """A format may write words of its own between the thinking and its close."""
+    backend = replay([a_trace()], [an_attempt()])
+    wrap_up = backend.tokenizer.encode("\nTime is up.\n")
+    answer = await ask(backend, *a_trace().token_ids[:8], *wrap_up, CLOSE)
+    assert answer.text == an_attempt().answer
+
+
+def test_a_run_of_another_control_is_refused(tmp_path: Path) -> None:
+    from thinkcurve import Study, sweep
+
+    sweep(Study(tasks=("arithmetic",), limit=1, budgets=(8,), control=Control.EXTEND), tmp_path)
+    with pytest.raises(UsageError, match="made with control 'extend'; replay plays back truncate only"):
+        open_backend(str(tmp_path))

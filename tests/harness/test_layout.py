@@ -14,7 +14,7 @@ ROOT = ENGINE.parents[1]
 FLOORS = [
     {"errors"},
     {"problem"},
-    {"budget", "formats", "prompt", "task", "verify"},
+    {"budget", "families", "formats", "prompt", "task", "verify"},
     {"backend", "retry"},
     {"benchmark", "data", "local", "plugins", "compute", "provenance", "references"},
     {"study"},
