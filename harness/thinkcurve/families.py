@@ -36,6 +36,10 @@ SWITCHES = (
 EFFORT = Switch("reasoning_effort", "high", "none")
 """Mistral Small 4: without an effort it does not think. Not for models whose effort has a default, such as gpt-oss."""
 
+NEVER_THINKS = r"qwen-?3\S*instruct"
+"""Names of models that do not think though their template keeps the thoughts of other models' turns: the Instruct
+checkpoints of Qwen3 (2507, Next, VL, Coder). Some of their templates mention the tags, others do not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clue:
@@ -228,7 +232,7 @@ WITH_OWN_MARKERS = (
     Family(
         ThinkingFormat(
             "exaone-deep",
-            "<thought>",
+            "<thought>\n",
             "</thought>",
             source="Usage guideline of https://huggingface.co/LGAI-EXAONE/EXAONE-Deep-32B: the model is to begin with "
             f"<thought> and a newline. {NONE_FOUND}",
@@ -273,7 +277,7 @@ WITH_OWN_MARKERS = (
             "A budget of 0 is not in that code: it is written likewise.",
         ),
         "s1, s1.1",
-        clues=(Clue(r"(?:^|[^a-z0-9])s1(?:\.1)?-\d", ("<|im_start|>",)),),
+        clues=(Clue(r"(?:^|[/\\\s])s1(?:\.1)?[-_ ]\d", ("<|im_start|>",)),),
         is_by_name=True,
         switches=(),
     ),
@@ -357,12 +361,12 @@ WITH_THINK_TAGS = (
 PLAIN = Family(
     ThinkingFormat(
         "ask",
-        THINK_TAGS.open,
+        f"{THINK_TAGS.open}\n",
         THINK_TAGS.close,
         ask=ASK,
         wrap_up="\n",
         source="For models without a thinking format: our own words, and the newline of s1 (arXiv 2501.19393) before "
-        "the closing tag. Not trained, so nobody recommends it.",
+        "the closing tag; another ends the opening one, as where a tag is no token many tokenizers join the two.",
     ),
     "any instruction-tuned model, where thinking=ask is given; never chosen by itself",
     switches=(),

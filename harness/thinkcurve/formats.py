@@ -18,7 +18,7 @@ import msgspec
 
 from thinkcurve.budget import ThinkingFormat
 from thinkcurve.errors import BackendError, UsageError, did_you_mean
-from thinkcurve.families import ALL, PLAIN, Family, Switch
+from thinkcurve.families import ALL, NEVER_THINKS, PLAIN, Family, Switch
 from thinkcurve.problem import Message
 
 PROBE = (Message("user", "Hello"),)
@@ -129,6 +129,8 @@ def _recognised(shown: _Shown) -> Family | None:
             rendered = shown.rendered(**_switched_on(family.switches, shown))
             if rendered is not None and _tail(rendered, family.format.open) is not None:
                 return family
+    if re.search(NEVER_THINKS, shown.name, re.IGNORECASE):
+        return None
     return candidates[0] if candidates else None
 
 
