@@ -115,7 +115,8 @@ def open_checkpoint(engine: str, what: str, revision: str = "", weights: tuple[s
     """The checkpoint in a folder, or of a hub at a revision (fetched, or from the cache of earlier fetches).
 
     Of a hub only the files that match ``weights`` are fetched beside configuration and tokenizer: some repositories
-    hold the same model many times. Raises `UsageError` before anything is loaded where it is not there or is no such folder.
+    hold the same model many times. Raises `UsageError` before anything is loaded where it is not there or is no such
+    folder.
     """
     if not what:
         raise UsageError(f"{engine} needs a model: {engine}:FOLDER or {engine}:OWNER/NAME")
@@ -127,9 +128,7 @@ def open_checkpoint(engine: str, what: str, revision: str = "", weights: tuple[s
     return Checkpoint(folder, Path(what).name, commit, config, generation)
 
 
-def _folder(
-    engine: str, path: Path, what: str, revision: str, weights: tuple[str, ...]
-) -> tuple[Path, str | None]:
+def _folder(engine: str, path: Path, what: str, revision: str, weights: tuple[str, ...]) -> tuple[Path, str | None]:
     if path.is_dir():
         if revision:
             raise UsageError(f"option revision is for models of a hub; {what!r} is a folder")
@@ -154,7 +153,9 @@ def _from_hub(engine: str, what: str, revision: str, weights: tuple[str, ...]) -
     wanted = ["*.json", "*.jinja", "*.model", "*.txt", *weights]
     try:
         with hub_or_cache():
-            folder = Path(snapshot_download(what, revision=revision or None, allow_patterns=wanted, ignore_patterns=UNWANTED))
+            folder = Path(
+                snapshot_download(what, revision=revision or None, allow_patterns=wanted, ignore_patterns=UNWANTED)
+            )
     except Exception as error:  # hub, network and cache each have their own
         reason = " ".join(str(error).split())[:200].rstrip(".:") or type(error).__name__
         raise UsageError(

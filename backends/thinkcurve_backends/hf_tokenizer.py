@@ -56,12 +56,17 @@ class HfTokenizer:
         return str(self.inner.decode(list(token_ids), skip_special_tokens=False, clean_up_tokenization_spaces=False))
 
 
-def load_tokenizer(folder: Path) -> HfTokenizer:
-    """The tokenizer of a folder. Raises `UsageError` where it has none, or one that needs code of its own."""
+def load_tokenizer(folder: Path, gguf: str = "") -> HfTokenizer:
+    """The tokenizer of a folder, or of a GGUF file in it.
+
+    Raises `UsageError` where there is none, or one that needs code of its own.
+    """
     from transformers import AutoTokenizer
 
     try:
-        return HfTokenizer(AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False))
+        given = {"gguf_file": gguf} if gguf else {}
+        found = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **given)
     except Exception as error:  # transformers raises whatever a damaged file makes it raise
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"the tokenizer in {str(folder)!r} cannot be read: {reason}") from error
+    return HfTokenizer(found)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 
 from thinkcurve.backend import Stop
 
 FIELDS = (
+    "model",
     "content",
     "tokens",
     "stop_type",
@@ -59,7 +61,7 @@ class Running:
     def __init__(self) -> None:
         self.ids: list[int] = []
         self.text = ""
-        self.eos = ""
+        self.eos = -1
         self.stop = Stop.LENGTH
         self.rounds = 0
         self.cached: int | None = None
@@ -84,6 +86,14 @@ class Running:
             else:
                 found.append(Probability(token, math.nan))
         return found
+
+    def only(self, ids: Sequence[int]) -> Running:
+        """The same request with other ids, where what is known of them stays known up to the first that differs."""
+        same = next((i for i, (a, b) in enumerate(zip(self.ids, ids, strict=False)) if a != b), len(ids))
+        other = Running()
+        other.ids, other.rounds, other.cached = list(ids), self.rounds, self.cached
+        other.probabilities = [p for p in self.probabilities_of_ids()[:same] if not math.isnan(p.logprob)]
+        return other
 
     def end(self, stop: Stop, ids: list[int], text: str) -> None:
         """Settle it."""

@@ -1,44 +1,55 @@
-"""The tokenizer and the thinking format of a GGUF model, as llama.cpp itself reads them."""
+"""The tokenizer and chat template of a GGUF model, as llama.cpp itself reads them, and its thinking format."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Container, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from thinkcurve.backend import raw_text
 from thinkcurve.budget import ThinkingFormat
 from thinkcurve.errors import BackendError, UsageError
+from thinkcurve.formats import PROBE, Wish, find_format
 from thinkcurve.problem import Message
-from thinkcurve_backends.llamacpp_header import Header
-from thinkcurve_backends.llamacpp_wire import Loopback
-
-KNOWN_MARKERS = {
-    "think": ("<think>", "</think>"),
-    "seed": ("<seed:think>", "</seed:think>"),
-    "mistral": ("[THINK]", "[/THINK]"),
-    "cohere": ("<|START_THINKING|>", "<|END_THINKING|>"),
-}
-"""Markers by name: DeepSeek-R1, Qwen3 and most others; Seed-OSS; Magistral; Command A Reasoning."""
-PROBE = (Message("user", "Hello"),)
+from thinkcurve_backends.llamacpp_wire import Wire
+from thinkcurve_backends.options import ThinkingOptions
 
 
 class GgufTokenizer:
-    """The vocabulary and chat template of the loaded model, asked over the loopback server."""
+    """The vocabulary and chat template of a loaded model, asked of its server.
 
-    def __init__(self, loopback: Loopback) -> None:
-        self._loopback = loopback
+    ``template`` is the chat template as text, empty where there is none; ``template_options`` go to it: the switch of
+    a hybrid model, say.
+    """
+
+    def __init__(self, wire: Wire, template: str, template_options: Mapping[str, Any] | None = None) -> None:
+        self._wire = wire
+        self.template = template
+        self.template_options = dict(template_options or {})
+        self._rendered: dict[tuple[int, ...], list[dict[str, str]]] = {}
         self._encode = lru_cache(maxsize=256)(self._encode_now)
+        self._piece = lru_cache(maxsize=4096)(lambda token: self.decode([token]))
 
     def render(self, messages: Sequence[Message], *, chat: bool = True) -> tuple[int, ...]:
         """The prompt as ids, with a begin-of-sequence token where the model wants one."""
         text = self.render_text(messages) if chat else raw_text(messages)
-        return self._encode_now(text, add_special=True)
+        ids = self._encode_now(text, add_special=True)
+        if chat:
+            self._rendered[ids] = _turns(messages)
+        return ids
 
-    def render_text(self, messages: Sequence[Message]) -> str:
-        """The chat prompt as text, the generation prompt added."""
-        turns = [{"role": message.role, "content": message.content} for message in messages]
-        reply = self._loopback.post_now("/apply-template", {"messages": turns, "add_generation_prompt": True})
+    def messages_of(self, ids: tuple[int, ...]) -> list[dict[str, str]] | None:
+        """The messages that were rendered to these ids, for requests to a chat; ``None`` where none were."""
+        return self._rendered.get(ids)
+
+    def render_text(self, messages: Sequence[Message], **options: Any) -> str:
+        """The chat prompt as text, the generation prompt added. Raises `UsageError` where there is no template."""
+        if not self.template:
+            raise UsageError("this model has no chat template: ask with --no-chat-template, as plain text")
+        given = {**self.template_options, **options}
+        asked = {"messages": _turns(messages), "add_generation_prompt": True, "chat_template_kwargs": given}
+        reply = self._wire.post_now("/apply-template", asked)
         return str(_field(reply, "prompt", "the chat template of the model cannot be applied"))
 
     def encode(self, text: str) -> tuple[int, ...]:
@@ -49,54 +60,52 @@ class GgufTokenizer:
         """The text of ``token_ids``, markers included; bytes that are not UTF-8 become U+FFFD."""
         if not token_ids:
             return ""
-        reply = self._loopback.post_now("/detokenize", {"tokens": list(token_ids)})
+        reply = self._wire.post_now("/detokenize", {"tokens": list(token_ids)})
         return str(_field(reply, "content", "token ids cannot be decoded"))
+
+    def piece(self, token: int) -> str:
+        """The text of one token; remembered."""
+        return self._piece(token)
+
+    def n_within(self, token_ids: Sequence[int], length: int) -> int:
+        """How many ids lie wholly within the first ``length`` characters of their text."""
+        return bisect_right(range(1, len(token_ids) + 1), length, key=lambda n: len(self.decode(token_ids[:n])))
 
     def _encode_now(self, text: str, add_special: bool = False) -> tuple[int, ...]:
         if not text:
             return ()
         asked = {"content": text, "add_special": add_special, "parse_special": True}
-        tokens: list[int] = _field(self._loopback.post_now("/tokenize", asked), "tokens", "text cannot be tokenized")
+        tokens: list[int] = _field(self._wire.post_now("/tokenize", asked), "tokens", "text cannot be tokenized")
         return tuple(tokens)
 
 
-def detect_thinking(
-    header: Header, tokenizer: GgufTokenizer, markers: tuple[str, str] | None, cue: str
+class SingleTokens:
+    """The texts that are one token of a model whose vocabulary is not at hand: ``text in SingleTokens(tokenizer)``."""
+
+    def __init__(self, tokenizer: GgufTokenizer) -> None:
+        self._tokenizer = tokenizer
+
+    def __contains__(self, text: object) -> bool:
+        return isinstance(text, str) and len(self._tokenizer.encode(text)) == 1
+
+
+def thinking_of(
+    tokenizer: GgufTokenizer, tokens: Container[str], name: str, options: ThinkingOptions
 ) -> ThinkingFormat | None:
-    """The markers that a model thinks between, or ``None`` where it has none.
-
-    ``markers`` given by the user win. Otherwise those that are single tokens of the vocabulary, then those that
-    its chat template writes. Whether the template opens the thinking is found by rendering a probe.
-    """
-    name, pair = ("custom", markers) if markers else _find_markers(header)
-    if pair is None:
-        return None
-    is_opened = has_template(header) and tokenizer.render_text(PROBE).rstrip().endswith(pair[0])
-    return ThinkingFormat(name=name, open=pair[0], close=pair[1], template_opens=is_opened, cue=cue)
-
-
-def given_markers(think_open: str, think_close: str) -> tuple[str, str] | None:
-    """The markers of the options, both or neither."""
-    if bool(think_open) != bool(think_close):
-        raise UsageError("options think_open and think_close go together: give both markers or neither")
-    return (think_open, think_close) if think_open else None
+    """How a model thinks (`thinkcurve.formats.find_format`); from now on its template is rendered for that."""
+    found = find_format(
+        tokens=tokens,
+        template=tokenizer.template,
+        render=(lambda **given: tokenizer.render_text(PROBE, **given)) if tokenizer.template else None,
+        name=name,
+        wish=Wish(options.thinking, options.think_open, options.think_close, options.cue),
+    )
+    tokenizer.template_options = dict(found.template_options) if found else {}
+    return found
 
 
-def has_template(header: Header) -> bool:
-    """Whether the file brings a chat template."""
-    return bool(header.metadata.get("tokenizer.chat_template"))
-
-
-def _find_markers(header: Header) -> tuple[str, tuple[str, str] | None]:
-    vocabulary = set(header.tokens)
-    template = str(header.metadata.get("tokenizer.chat_template", ""))
-    for name, pair in KNOWN_MARKERS.items():
-        if vocabulary.issuperset(pair):
-            return name, pair
-    for name, pair in KNOWN_MARKERS.items():
-        if pair[0] in template and pair[1] in template:
-            return name, pair
-    return "", None
+def _turns(messages: Sequence[Message]) -> list[dict[str, str]]:
+    return [{"role": message.role, "content": message.content} for message in messages]
 
 
 def _field(reply: Any, name: str, failure: str) -> Any:

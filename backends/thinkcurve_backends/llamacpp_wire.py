@@ -1,25 +1,48 @@
-"""A small HTTP/1.1 client for one in-process server on the loopback address: keep-alive, JSON in, JSON out.
+"""The way to a llama.cpp server: what a client needs of it, and a small HTTP/1.1 client for the one in this process.
 
-Only what `llamacpp` needs. A general client costs more a request than a tiny model's token does.
+Only what `llamacpp` needs: keep-alive, JSON in, JSON out. A general client costs more a request than a tiny model's
+token does. The way to a server elsewhere is in `llamacpp_remote`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
-from typing import Any
+import socket
+from typing import Any, Protocol
+
+import msgspec
 
 from thinkcurve.errors import BackendError
 
 LARGEST_HEAD_BYTES = 1 << 16
+CHUNK_BYTES = 1 << 16
+
+
+class Wire(Protocol):
+    """Exchanges of JSON with one server. ``post`` is for coroutines, ``post_now`` blocks.
+
+    Both return the decoded reply, whatever it says, or raise `BackendError`. Cancelling a ``post`` hangs up, which
+    makes the server drop the request.
+    """
+
+    async def post(self, path: str, content: object) -> Any:
+        """The decoded reply to JSON ``content``."""
+        ...
+
+    def post_now(self, path: str, content: object) -> Any:
+        """`post`, blocking; for the tokenizer."""
+        ...
+
+    def close(self) -> None:
+        """Hang up everywhere; a ``post`` that waits, or comes later, ends with a fatal `BackendError`."""
+        ...
 
 
 class Loopback:
-    """Connections to one server. ``post`` is for coroutines, ``post_now`` blocks.
-
-    Cancelling a ``post`` hangs up, which makes the server drop the request.
-    """
+    """Connections to the server in this process (a `Wire`)."""
 
     def __init__(self, address: str, key: str) -> None:
         host, _, port = address.removeprefix("http://").rpartition(":")
@@ -32,21 +55,15 @@ class Loopback:
         self._is_closed = False
         self._blocking: http.client.HTTPConnection | None = None
 
-    async def post(self, path: str, body: bytes) -> bytes:
-        """The body of the reply, whatever its status. Raises a fatal `BackendError` where the server is gone."""
+    async def post(self, path: str, content: object) -> Any:
+        """The decoded reply, whatever its status. Raises a fatal `BackendError` where the server is gone."""
+        body = msgspec.json.encode(content)
         message = b"POST " + path.encode() + b" HTTP/1.1\r\n" + self._head + b"%d\r\n\r\n" % len(body) + body
-        used = self._take()
-        if used is not None:
-            try:
-                return await self._ask(used, message)
-            except (OSError, EOFError):
-                pass  # the server closes connections that were idle or served their number; a fresh one is next
-        if self._is_closed:
-            raise BackendError("this model is closed", is_fatal=True)
+        raw = await self._reply(message)
         try:
-            return await self._ask(await _Connection.open(self.host, self.port), message)
-        except (OSError, EOFError) as error:
-            raise BackendError(f"the llama.cpp server in this process is gone ({error})", is_fatal=True) from error
+            return msgspec.json.decode(raw)
+        except msgspec.DecodeError as error:
+            raise BackendError(f"llama.cpp answered with something unreadable: {error}") from error
 
     def post_now(self, path: str, content: object) -> Any:
         """The decoded reply to JSON ``content``, blocking; for the tokenizer."""
@@ -61,12 +78,28 @@ class Loopback:
             raise BackendError(f"the llama.cpp server in this process is gone ({error})", is_fatal=True) from error
 
     def close(self) -> None:
-        """Hang up everywhere; a ``post`` that waits, or comes later, ends with a `BackendError`."""
+        """Hang up everywhere."""
         self._is_closed = True
-        for connection in (*self._idle, *self._busy):
+        for connection in self._idle:
             connection.close()
+        for connection in self._busy:
+            connection.hang_up()
         self._idle.clear()
         self._hang_up_blocking()
+
+    async def _reply(self, message: bytes) -> bytes:
+        used = self._take()
+        if used is not None:
+            try:
+                return await self._ask(used, message)
+            except (OSError, EOFError):
+                pass  # the server closes connections that were idle or served their number; a fresh one is next
+        if self._is_closed:
+            raise BackendError("this model is closed", is_fatal=True)
+        try:
+            return await self._ask(await _Connection.open(self.host, self.port), message)
+        except (OSError, EOFError) as error:
+            raise BackendError(f"the llama.cpp server in this process is gone ({error})", is_fatal=True) from error
 
     async def _ask(self, connection: _Connection, message: bytes) -> bytes:
         is_done = False
@@ -86,7 +119,7 @@ class Loopback:
         loop = asyncio.get_running_loop()
         while self._idle:
             connection = self._idle.pop()
-            if connection.loop is loop and not connection.reader.at_eof():
+            if connection.loop is loop:
                 return connection
             connection.close()
         return None
@@ -104,29 +137,53 @@ class Loopback:
 
 
 class _Connection:
-    """One connection, bound to the event loop that opened it."""
+    """One connection, used in the event loop that opened it; unlike asyncio's streams it can be closed without it."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
+    def __init__(self, link: socket.socket) -> None:
+        self.link = link
         self.loop = asyncio.get_running_loop()
 
     @classmethod
     async def open(cls, host: str, port: int) -> _Connection:
         """A fresh connection."""
-        return cls(*await asyncio.open_connection(host, port, limit=LARGEST_HEAD_BYTES))
+        link = socket.socket()
+        try:
+            link.setblocking(False)
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await asyncio.get_running_loop().sock_connect(link, (host, port))
+        except BaseException:
+            link.close()
+            raise
+        return cls(link)
 
     async def ask(self, message: bytes) -> tuple[bytes, bool]:
         """The body of the reply, and whether the server closes after it. Raises `EOFError` or `OSError`."""
-        self.writer.write(message)
-        head = (await self.reader.readuntil(b"\r\n\r\n")).lower()
+        await self.loop.sock_sendall(self.link, message)
+        got = bytearray()
+        while (end := got.find(b"\r\n\r\n")) < 0:
+            if len(got) > LARGEST_HEAD_BYTES:
+                raise OSError("a reply whose head does not end")
+            got += await self._more()
+        head = bytes(got[: end + 2]).lower()
         _, found, rest = head.partition(b"\r\ncontent-length:")
         if not found:
             raise OSError("a reply without a length")
-        body = await self.reader.readexactly(int(rest[: rest.index(b"\r\n")]))
-        return body, b"\r\nconnection: close" in head
+        whole = end + 4 + int(rest[: rest.index(b"\r\n")])
+        while len(got) < whole:
+            got += await self._more()
+        return bytes(got[end + 4 : whole]), b"\r\nconnection: close" in head
+
+    async def _more(self) -> bytes:
+        read = await self.loop.sock_recv(self.link, CHUNK_BYTES)
+        if not read:
+            raise EOFError("hung up")
+        return read
+
+    def hang_up(self) -> None:
+        """End the exchange that is under way; whoever waits for it closes the connection."""
+        with contextlib.suppress(OSError):  # it is not connected yet, or no more
+            self.link.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Hang up at once. A connection of an event loop that is closed is gone already."""
-        if not self.loop.is_closed():
-            self.writer.transport.abort()
+        """Let go of it."""
+        self.link.close()

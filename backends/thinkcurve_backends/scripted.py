@@ -110,6 +110,7 @@ class ScriptedBackend:
         self.tokenizer = ByteTokenizer()
         self.n_requests = 0
         self._answer = answer
+        self._is_closed = False
         self._context = context_tokens
         thinking = msgspec.structs.replace(thinking, template_opens=True)
         self.model = ModelInfo(
@@ -126,6 +127,8 @@ class ScriptedBackend:
         """What the function says, cut where the request stops."""
         started = time.perf_counter()
         self.n_requests += 1
+        if self._is_closed:
+            raise BackendError("this model is closed", is_fatal=True)
         if not isinstance(request.prompt, Continuation):
             raise BackendError("the scripted backend continues token ids; it takes no chat requests")
         prompt = request.prompt.token_ids
@@ -151,7 +154,8 @@ class ScriptedBackend:
         )
 
     async def aclose(self) -> None:
-        """Nothing is held."""
+        """Nothing is held, and nothing is answered any more."""
+        self._is_closed = True
 
     async def _script(self, prompt: tuple[int, ...], request: Request) -> tuple[int, ...]:
         """All that the function would still write: the thinking, its closing marker, the answer, the end."""

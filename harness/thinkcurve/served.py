@@ -65,12 +65,25 @@ def _split(session: Session, ids: tuple[int, ...], stop: Stop, limit: int, budge
         closing = session.closing(forced)
         if ids[limit : limit + len(closing)] == closing:
             return forced, limit + len(closing)
+    end = _natural_end(session, ids)
+    if end is not None:
+        return Cut(ids[: end[0]], Ending.CLOSED), end[1]
+    ending = {Stop.EOS: Ending.EOS, Stop.CONTEXT: Ending.CONTEXT}.get(stop, Ending.BUDGET)
+    return Cut(ids, Ending.CONTEXT if budget is None and ending is Ending.BUDGET else ending), len(ids)
+
+
+def _natural_end(session: Session, ids: tuple[int, ...]) -> tuple[int, int] | None:
+    """Where the model's own closing marker begins and ends; one of several tokens may be spelled with other ones."""
     close = session.markers.close_ids
     for place in range(len(ids) - len(close) + 1):
         if ids[place : place + len(close)] == close:
-            return Cut(ids[:place], Ending.CLOSED), place + len(close)
-    ending = {Stop.EOS: Ending.EOS, Stop.CONTEXT: Ending.CONTEXT}.get(stop, Ending.BUDGET)
-    return Cut(ids, Ending.CONTEXT if budget is None and ending is Ending.BUDGET else ending), len(ids)
+            return place, place + len(close)
+    at = session.tokenizer.decode(ids).find(session.thinking.close) if len(close) > 1 else -1
+    if at < 0:
+        return None
+    lengths = [len(session.tokenizer.decode(ids[:n])) for n in range(len(ids) + 1)]
+    before = max(n for n, length in enumerate(lengths) if length <= at)
+    return before, next(n for n, length in enumerate(lengths) if length >= at + len(session.thinking.close))
 
 
 def _trace(

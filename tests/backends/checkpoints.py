@@ -31,6 +31,7 @@ NAMES = {
 def tiny_folder(folder: Path) -> Path:
     """The embedded model as config, safetensors and tokenizer in ``folder``."""
     from safetensors.numpy import save_file
+
     from training import export, tokenizer
     from training.model import Shape
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from thinkcurve.backend import Chat, Continuation, Generation, Request, Sampling, Stop
+from thinkcurve.budget import Control
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.problem import Message
 from thinkcurve_backends.llamacpp import LlamaCpp, open_backend
@@ -57,6 +58,9 @@ def test_model_info_comes_from_the_file(backend: LlamaCpp, model_file: Path) -> 
     assert model.active_parameters == sum(
         t.n_values for t in read_header(model_file).tensors if t.name != "token_embd.weight"
     )
+    assert backend.controls == {Control.TRUNCATE, Control.EXTEND, Control.PROMPT, Control.SERVER}
+    assert model.engine is not None
+    assert model.engine.endswith(" · F32 · CPU")
     assert model.thinking is not None
     assert model.thinking.template_opens
     assert (model.thinking.open, model.thinking.close) == ("<think>", "</think>")
@@ -167,6 +171,8 @@ async def test_seeds_and_sampling(backend: LlamaCpp) -> None:
     greedy = ids_of(await backend.generate(Request(prompt, 20)))
     assert ids_of(await backend.generate(Request(prompt, 20, Sampling(1.0, top_k=1), seed=5))) == greedy
     assert ids_of(await backend.generate(Request(prompt, 20, Sampling(1.0, top_p=1e-6), seed=5))) == greedy
+    assert ids_of(await backend.generate(Request(prompt, 20, Sampling(1.0, min_p=1.0), seed=5))) == greedy
+    assert ids_of(await backend.generate(Request(prompt, 20, Sampling(1.0, min_p=1e-6), seed=1))) == draws[0]
 
 
 async def test_logprobs_are_one_a_token(backend: LlamaCpp) -> None:

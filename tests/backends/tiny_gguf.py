@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import gguf
@@ -20,9 +21,20 @@ BOS, USER, ASSISTANT, THINK, END_THINK, END = range(BASE, BASE + 6)
 
 
 def write(
-    path: Path, *, markers: bool = True, markers_are_special: bool = True, context: int = 512, seed: int = 0
+    path: Path,
+    *,
+    markers: bool = True,
+    markers_are_special: bool = True,
+    context: int = 512,
+    seed: int = 0,
+    template: bool = True,
+    most_tensors: int = 0,
+    more: Callable[[gguf.GGUFWriter], None] = lambda writer: None,
 ) -> Path:
-    """A Llama of two layers and width 64 at ``path``."""
+    """A Llama of two layers and width 64 at ``path``.
+
+    ``more`` adds metadata of its own. With ``most_tensors`` it is split into parts of so many.
+    """
     opening = "<think>" if markers else ""
     pairs = [a + b for a in LETTERS for b in LETTERS]
     think = ["<think>", "</think>"] if markers else ["<|a|>", "<|b|>"]
@@ -30,7 +42,7 @@ def write(
     kind = gguf.TokenType.CONTROL if markers_are_special else gguf.TokenType.USER_DEFINED
     control = gguf.TokenType.CONTROL
     types = [gguf.TokenType.NORMAL] * BASE + [control, control, control, kind, kind, control]
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(path, "llama", split_max_tensors=most_tensors)
     width, layers, heads, feed_forward = 64, 2, 2, 128
     writer.add_context_length(context)
     writer.add_embedding_length(width)
@@ -49,9 +61,29 @@ def write(
     writer.add_bos_token_id(BOS)
     writer.add_eos_token_id(END)
     writer.add_add_bos_token(False)
-    writer.add_chat_template(TEMPLATE.format(opening=opening))
+    if template:
+        writer.add_chat_template(TEMPLATE.format(opening=opening))
+    more(writer)
     for name, tensor in _weights(width, layers, feed_forward, len(tokens), seed):
         writer.add_tensor(name, tensor)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def write_lora(path: Path, *, architecture: str = "llama", rank: int = 2, size: float = 1.0) -> Path:
+    """A LoRA adapter for such a model, random as well: it changes the queries of both layers."""
+    random = np.random.default_rng(7)
+    writer = gguf.GGUFWriter(path, architecture)
+    writer.add_type(gguf.GGUFType.ADAPTER)
+    writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
+    writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, float(rank))
+    for layer in range(2):
+        for part, shape in (("a", (rank, 64)), ("b", (64, rank))):
+            values = (random.standard_normal(shape) * size).astype(np.float32)
+            writer.add_tensor(f"blk.{layer}.attn_q.weight.lora_{part}", values)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

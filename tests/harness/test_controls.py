@@ -18,7 +18,7 @@ from thinkcurve.problem import Message, Verdict
 from thinkcurve.run import Run
 from thinkcurve.served import serve
 from thinkcurve.session import Session, open_session
-from thinkcurve_backends.scripted import CLOSE_ID, ScriptedBackend
+from thinkcurve_backends.scripted import CLOSE_ID, ByteTokenizer, ScriptedBackend
 
 EXTEND = changed(control=Control.EXTEND, answer_tokens=200)
 SERVER = changed(control=Control.SERVER)
@@ -223,3 +223,30 @@ async def test_a_forced_budget_asks_for_the_close_at_exactly_the_budget() -> Non
         request = Request(Continuation(prompt), max_tokens=500, thinking_budget=budget)
         ids = (await backend.generate(request)).token_ids or ()
         assert ids.index(CLOSE_ID) == min(budget, len(whole))
+
+
+async def test_a_served_marker_may_be_spelled_with_other_tokens() -> None:
+    """A marker that is no token of its own is known by its text, as where we cut ourselves."""
+    spelled = ThinkingFormat("asked", "<think>", "</thought>")
+
+    class Speller(ScriptedBackend):
+        async def _script(self, prompt: tuple[int, ...], request: Request) -> tuple[int, ...]:
+            return (*b"so", 300, *b"42", 260)
+
+    class Tokens:
+        """Bytes, and one token that holds the marker with a letter before it."""
+
+        def __init__(self, inner: ByteTokenizer) -> None:
+            self.inner = inner
+            self.render, self.encode = inner.render, inner.encode
+
+        def decode(self, ids: tuple[int, ...]) -> str:
+            return "".join("!</thought>" if token == 300 else chr(token) for token in ids)
+
+    backend = Speller(adder, thinking=spelled)
+    backend.tokenizer = Tokens(backend.tokenizer)  # type: ignore[assignment]
+    session = open_session("adder", backend, SERVER)
+    problem = Doubling(1).problems()[0]
+    served = await serve(session, session.prompt(problem, [Message("user", "q")]), 0, 50)
+    assert (served.made.thinking_ids, served.made.ending) == (tuple(b"so"), Ending.CLOSED)
+    assert served.answer.text == "42"

@@ -1,4 +1,7 @@
-"""``thinkcurve doctor``: what this machine can do, tried and not assumed: above all, how well it isolates code."""
+"""``thinkcurve doctor``: what this machine can do, tried and not assumed: above all, how well it isolates code.
+
+With ``--backend`` it is an engine that is tried instead: `doctor_backend`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from thinkcurve.cli.verify import sandbox_option
+from thinkcurve.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,15 +25,40 @@ JSON_SCHEMA = 1
 WIDTH = 80
 
 
-@click.command(name="doctor", epilog="Example: thinkcurve doctor --sandbox strict")
+EPILOG = """\b
+Examples:
+  thinkcurve doctor --sandbox strict
+  thinkcurve doctor --backend llamacpp:model.gguf --backend-option slots=2
+"""
+
+
+@click.command(name="doctor", epilog=EPILOG)
 @sandbox_option("level", help_text="Exit 1 where code can be isolated less than this: strict, standard or weak.")
+@click.option("--backend", "spec", metavar="MODEL", help="Try an engine instead: is it exact, to the token?")
+@click.option(
+    "--backend-option", "options", multiple=True, metavar="KEY=VALUE", help="An option of that engine; repeatable."
+)
+@click.option("--check", "checks", multiple=True, metavar="NAME", help="Only this check of it; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
-def command(level: str, as_json: bool) -> None:
+def command(level: str, spec: str | None, options: tuple[str, ...], checks: tuple[str, ...], as_json: bool) -> None:
     """Try this machine: the maths workers, and every sandbox with a set of hostile programs.
 
     strict needs tier A (namespaces), standard A or B (Landlock), weak is content with any. The sandbox with the
     best tier is the one that `run`, `verify` and `regrade` use.
+
+    With --backend MODEL, try an engine: that it continues token ids exactly, keeps budgets, stops and seeds, and
+    bears many requests at once. A line a check; exit 0 if none failed. MODEL is as for `run`.
     """
+    if spec is not None:
+        from thinkcurve.cli.doctor_backend import try_backend
+
+        sys.exit(try_backend(spec, options, checks, as_json=as_json))
+    if options or checks:
+        raise UsageError(f"{'--backend-option' if options else '--check'} needs --backend MODEL, the engine to try")
+    _try_machine(level, as_json=as_json)
+
+
+def _try_machine(level: str, *, as_json: bool) -> None:
     import asyncio
 
     from thinkcurve.verify.isolation import LEVELS

@@ -276,9 +276,9 @@ def task_setting(text: str, so_far: list[tuple[str, dict[str, Any]]] | None = No
     return {key: {**(before[-1] if before else {}), name: _value(value)}}
 
 
-def model_option(text: str) -> tuple[str, bool | int | float | str]:
-    """``KEY=VALUE`` as an option of a backend, its value of the type that it reads like."""
-    key, value = _pair(text, "--model-option")
+def model_option(text: str, flag: str = "--model-option") -> tuple[str, bool | int | float | str]:
+    """``KEY=VALUE`` as an option of a backend, its value of the type that it reads like; ``flag`` is what gave it."""
+    key, value = _pair(text, flag)
     return key, _value(value)
 
 

@@ -1,0 +1,111 @@
+"""``thinkcurve doctor --backend``: the conformance kit on one engine, a line a check as it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from thinkcurve.backend import Backend
+    from thinkcurve.testing import Outcome
+
+JSON_SCHEMA = 1
+WIDTH = 80
+MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("–", "yellow")}
+NAME = 15
+"""Columns of the longest name of a check and a space."""
+INDENT = " " * (2 + NAME + 8)
+"""Where details stand: after mark, name and seconds."""
+
+
+def try_backend(spec: str, options: Sequence[str], checks: Sequence[str], *, as_json: bool) -> int:
+    """Open the engine of a spec, make its checks, print them; 0 where none failed, else 1."""
+    from thinkcurve.cli.flags import model_option
+    from thinkcurve.errors import UsageError, did_you_mean
+    from thinkcurve.plugins import open_backend
+    from thinkcurve.testing import CHECKS, run_checks
+
+    for name in checks:
+        if name not in CHECKS:
+            raise UsageError(f"no check {name!r}.{did_you_mean(name, CHECKS)} Checks: {', '.join(CHECKS)}")
+    chosen = [name for name in CHECKS if name in checks] if checks else list(CHECKS)
+    for option in options:
+        if not option.partition("=")[0].strip() or "=" not in option:
+            raise UsageError(f"--backend-option {option!r} is not KEY=VALUE")
+    given = dict(map(model_option, options))
+    backend = open_backend(spec, given)
+    width = min(shutil.get_terminal_size((WIDTH, 24)).columns, WIDTH)
+    if not as_json:
+        _print_head(spec, backend, width)
+
+    async def carry_out() -> list[Outcome]:
+        try:
+            return await run_checks(
+                backend, chosen, listener=(lambda _: None) if as_json else (lambda outcome: _print(outcome, width))
+            )
+        finally:
+            await backend.aclose()
+
+    outcomes = asyncio.run(carry_out())
+    if as_json:
+        _print_json(spec, backend, outcomes)
+    else:
+        _print_sum(outcomes, width)
+    return 1 if any(outcome.status == "failed" for outcome in outcomes) else 0
+
+
+def _print_head(spec: str, backend: Backend, width: int) -> None:
+    """What is tried: the model, its engine, and what a user should know of it."""
+    model = backend.model
+    context = "unknown" if model.context_tokens is None else f"{model.context_tokens:,}"
+    facts = [model.name, model.engine, f"context {context}", f"{backend.concurrency} at once"]
+    controls = "controls " + ", ".join(sorted(control.value for control in backend.controls))
+    click.echo(textwrap.shorten(spec, width, placeholder=" ..."))
+    click.echo(textwrap.fill(" · ".join(filter(None, (*facts, controls))), width))
+    for note in model.notes:
+        click.echo(textwrap.fill(note, width, initial_indent="note: ", subsequent_indent="      "))
+    click.echo()
+
+
+def _print(outcome: Outcome, width: int) -> None:
+    """One check: mark, name, seconds, and what was tried or what broke."""
+    mark, colour = MARKS[outcome.status]
+    lines = textwrap.wrap(_plain(outcome.detail), max(width - len(INDENT), 20), break_on_hyphens=False) or [""]
+    head = f"{mark} {outcome.name:<{NAME}}{outcome.seconds:>5.1f} s "
+    click.echo(click.style(head, fg=colour) + lines[0])
+    for line in lines[1:]:
+        click.echo(INDENT + line)
+
+
+def _plain(text: str) -> str:
+    """What a model said may hold anything: control characters are shown, not sent to the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _print_sum(outcomes: Sequence[Outcome], width: int) -> None:
+    count = {status: sum(outcome.status == status for outcome in outcomes) for status in MARKS}
+    said = ", ".join(f"{n} {status}" for status, n in count.items() if n)
+    seconds = sum(outcome.seconds for outcome in outcomes)
+    verdict = "does not keep what it promises" if count["failed"] else "keeps every promise that was tried"
+    line = f"This backend {verdict}: {said} in {seconds:.0f} s."
+    click.echo()
+    click.secho(textwrap.fill(line, width), fg="red" if count["failed"] else "green")
+
+
+def _print_json(spec: str, backend: Backend, outcomes: Sequence[Outcome]) -> None:
+    import msgspec
+
+    found = {
+        "schema": JSON_SCHEMA,
+        "backend": spec,
+        "model": msgspec.to_builtins(backend.model),
+        "controls": sorted(control.value for control in backend.controls),
+        "checks": outcomes,
+        "is_conforming": all(outcome.status != "failed" for outcome in outcomes),
+    }
+    click.echo(msgspec.json.encode(found))

@@ -1,0 +1,115 @@
+"""``thinkcurve doctor --backend``: a line a check in 80 columns, JSON, exit codes, complaints before loading."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "testing"))
+from broken_generation import OneMore, StopTextLeftIn
+from toy import Toy
+
+from thinkcurve import plugins
+from thinkcurve.cli.doctor import command
+from thinkcurve.errors import UsageError
+from thinkcurve.testing import CHECKS
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> type:
+    """The toy as the engine that every spec opens; options are its own."""
+
+    class Opened:
+        kind: type[Toy] = Toy
+        options: dict[str, object] | None = None
+
+    def open_backend(spec: str, options: dict[str, object]) -> Toy:
+        Opened.options = options
+        return Opened.kind(**options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(plugins, "open_backend", open_backend)
+    return Opened
+
+
+def doctor(*arguments: str) -> tuple[int, str]:
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(command, ["--backend", "toy:x", *arguments])
+    if isinstance(result.exception, UsageError):
+        raise result.exception
+    return result.exit_code, result.stdout
+
+
+def test_an_honest_engine_has_a_line_a_check_and_exit_0(engine: type) -> None:
+    code, said = doctor()
+    assert code == 0
+    lines = said.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[1] for line in lines if line.startswith("✓")] == list(CHECKS)
+    assert lines[-1].startswith("This backend keeps every promise that was tried: 22 passed in")
+    assert "toy · toy · context 700 · 4 at once · controls server, truncate" in lines
+
+
+def test_a_broken_engine_is_exit_1_with_what_came_and_what_was_promised(engine: type) -> None:
+    engine.kind = OneMore  # type: ignore[attr-defined]
+    code, said = doctor("--check", "max-tokens", "--check", "description")
+    assert code == 1
+    assert max(map(len, said.splitlines())) <= 80
+    assert "✗ max-tokens" in said
+    assert "max_tokens 1 gave 2 ids; exactly 1 are promised" in " ".join(said.split())
+    assert "does not keep what it promises: 1 passed, 1 failed" in said
+
+
+def test_json_holds_every_outcome_and_nothing_else_is_printed(engine: type) -> None:
+    engine.kind = StopTextLeftIn  # type: ignore[attr-defined]
+    code, said = doctor("--json", "--check", "stop-texts", "--check", "greedy")
+    found = json.loads(said)
+    assert code == 1
+    assert [(check["name"], check["status"]) for check in found["checks"]] == [
+        ("greedy", "passed"),
+        ("stop-texts", "failed"),
+    ]
+    assert found["is_conforming"] is False
+    assert found["model"]["name"] == "toy"
+
+
+def test_options_reach_the_engine_as_values(engine: type) -> None:
+    assert doctor("--backend-option", "slots=2", "--backend-option", "pause_s=0.0", "--check", "usage")[0] == 0
+    assert engine.options == {"slots": 2, "pause_s": 0.0}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--check", "closng"], "no check 'closng'. Did you mean 'closing'"),
+        (["--backend-option", "slots"], "--backend-option 'slots' is not KEY=VALUE"),
+    ],
+)
+def test_complaints_come_before_anything_is_opened(arguments: list[str], complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        doctor(*arguments)
+
+
+def test_an_unknown_engine_and_options_without_one_are_usage_errors() -> None:
+    runner = CliRunner()
+    assert "no engine 'lamacpp'" in str(runner.invoke(command, ["--backend", "lamacpp:x"]).exception)
+    assert "--check needs --backend" in str(runner.invoke(command, ["--check", "seeds"]).exception)
+    assert "--backend-option needs --backend" in str(runner.invoke(command, ["--backend-option", "a=1"]).exception)
+
+
+def test_control_characters_of_a_model_do_not_reach_the_terminal(engine: type) -> None:
+    class Rude(Toy):
+        def usage(self, *_: object) -> object:
+            raise ValueError("\x1b[2Jgone\a")
+
+    engine.kind = Rude  # type: ignore[attr-defined]
+    code, said = doctor("--check", "usage")
+    assert code == 1
+    assert "\x1b" not in said
+    assert "\\x1b[2Jgone\\x07" in said
+
+
+def test_help_fits_a_screen() -> None:
+    said = CliRunner(env={"COLUMNS": "80"}).invoke(command, ["--help"]).stdout.splitlines()
+    assert len(said) <= 40
+    assert max(map(len, said)) <= 80
