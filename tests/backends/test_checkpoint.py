@@ -1,0 +1,127 @@
+"""Checkpoints as files: headers of safetensors, active parameters, fingerprints, what the makers ask for."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from thinkcurve.backend import Sampling
+from thinkcurve.errors import UsageError
+from thinkcurve_backends.checkpoint import open_checkpoint
+from thinkcurve_backends.safetensors_header import active_parameters, bytes_in, read_tensors
+
+
+def write(path: Path, tensors: dict[str, tuple[str, list[int], int]]) -> Path:
+    """A safetensors file of zeros: name to type, shape and bytes."""
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    at = 0
+    for name, (kind, shape, size) in tensors.items():
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [at, at + size]}
+        at += size
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(at))
+    return path
+
+
+def folder(path: Path, config: dict[str, Any], generation: dict[str, Any] | None = None) -> Path:
+    path.mkdir(exist_ok=True)
+    (path / "config.json").write_text(json.dumps(config))
+    if generation is not None:
+        (path / "generation_config.json").write_text(json.dumps(generation))
+    return path
+
+
+LAYER = {"model.layers.0.mlp.up_proj.weight": ("BF16", [8, 4], 64), "model.norm.weight": ("BF16", [4], 8)}
+EMBEDDING = {"model.embed_tokens.weight": ("BF16", [10, 4], 80)}
+HEAD = {"lm_head.weight": ("BF16", [10, 4], 80)}
+
+
+@pytest.mark.parametrize(
+    ("tensors", "config", "expected"),
+    [
+        (LAYER | EMBEDDING, {"tie_word_embeddings": True}, 36 + 40),
+        (LAYER | EMBEDDING | HEAD, {"tie_word_embeddings": False}, 36 + 40),
+        (LAYER | EMBEDDING | HEAD, {"tie_word_embeddings": True}, 36 + 40),
+        (LAYER | EMBEDDING, {"tie_word_embeddings": False}, 36 + 40),
+        (LAYER | {"visual.blocks.0.weight": ("BF16", [9, 9], 162)}, {}, 36),
+        (
+            {
+                **{f"model.layers.0.mlp.experts.{n}.up_proj.weight": ("F32", [6, 2], 48) for n in range(8)},
+                "model.layers.0.mlp.shared_experts.up_proj.weight": ("F32", [6, 2], 48),
+                "model.layers.0.mlp.gate.weight": ("F32", [8, 2], 64),
+            },
+            {"n_routed_experts": 8, "num_experts_per_tok": 2},
+            2 * 12 + 12 + 16,
+        ),
+        (
+            {"model.layers.0.mlp.experts.gate_up_proj": ("BF16", [4, 3, 5], 120)},
+            {"num_local_experts": 4, "num_experts_per_tok": 1},
+            15,
+        ),
+        (
+            {"q.qweight": ("I32", [4, 8], 128), "q.qzeros": ("I32", [1, 1], 4), "q.scales": ("F16", [1, 8], 16)},
+            {"quantization_config": {"quant_method": "gptq", "bits": 4}},
+            4 * 8 * 8,
+        ),
+        (
+            {
+                "q.weight": ("U8", [16, 1], 16),
+                "q.weight.absmax": ("F32", [2], 8),
+                "q.weight.quant_map": ("F32", [16], 64),
+            },
+            {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}},
+            32,
+        ),
+        ({"q.weight": ("F8_E4M3", [4, 4], 16), "q.weight_scale_inv": ("F32", [1], 4)}, {}, 16),
+    ],
+)
+def test_active_parameters(
+    tmp_path: Path, tensors: dict[str, tuple[str, list[int], int]], config: dict[str, Any], expected: int
+) -> None:
+    found = read_tensors(write(tmp_path / "m.safetensors", tensors))
+    assert active_parameters(found, config) == expected
+
+
+def test_bytes_in_another_dtype(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.safetensors", {"a": ("BF16", [8], 16), "b": ("I32", [2], 8), "c": ("F8_E4M3", [4], 4)})
+    assert bytes_in(read_tensors(path), 4) == 32 + 8 + 4
+
+
+def test_damaged_headers_are_one_line(tmp_path: Path) -> None:
+    whole = write(tmp_path / "m.safetensors", LAYER).read_bytes()
+    for spoilt in (whole[:-1], whole[:30], b"", b"\xff" * 40, whole[:8] + b"[1]" + whole[11:]):
+        (tmp_path / "m.safetensors").write_bytes(spoilt)
+        with pytest.raises(UsageError, match="cut off or damaged"):
+            read_tensors(tmp_path / "m.safetensors")
+
+
+def test_what_the_makers_say(tmp_path: Path) -> None:
+    config = {"num_hidden_layers": 3, "hidden_size": 4, "max_position_embeddings": 128, "tie_word_embeddings": True}
+    asked = {"do_sample": True, "temperature": 0.6, "top_p": 0.95, "repetition_penalty": 1.2}
+    path = folder(tmp_path / "m", config, asked)
+    write(path / "model.safetensors", LAYER | EMBEDDING)
+    checkpoint = open_checkpoint("any", str(path))
+    assert checkpoint.active_parameters == 76
+    info = checkpoint.info(active_parameters=checkpoint.active_parameters, engine="any 1")
+    assert (info.layers, info.width, info.context_tokens, info.name) == (3, 4, 128, "m")
+    assert info.sampling == Sampling(0.6, 0.95, 50)  # transformers' own default of top_k
+    assert "repetition_penalty = 1.2" in info.notes[0]
+    assert info.fingerprint == checkpoint.fingerprint()
+    write(path / "model.safetensors", LAYER | EMBEDDING | HEAD)
+    assert info.fingerprint != checkpoint.fingerprint()
+
+
+def test_text_parts_of_models_of_several_media(tmp_path: Path) -> None:
+    path = folder(tmp_path / "m", {"text_config": {"num_hidden_layers": 3, "max_position_embeddings": 64}})
+    checkpoint = open_checkpoint("any", str(path))
+    assert checkpoint.context_tokens == 64
+    assert checkpoint.sampling is None
+    assert checkpoint.active_parameters is None
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "\x00"])
+def test_a_configuration_that_cannot_be_read(tmp_path: Path, content: str) -> None:
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(UsageError):
+        open_checkpoint("any", str(tmp_path))

@@ -1,0 +1,134 @@
+"""What happens when a step fails: out of memory halves the batch and goes on, anything else ends all requests."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason='needs pip install "thinkcurve[transformers]"')
+pytest.importorskip("accelerate", reason='needs pip install "thinkcurve[transformers]"')
+
+sys.path.insert(0, str(Path(__file__).parent))
+import torch
+from checkpoints import tiny_folder
+
+from thinkcurve.backend import Continuation, Generation, Request, Sampling
+from thinkcurve.errors import BackendError
+from thinkcurve_backends.transformers import Transformers, open_backend
+
+Hook = Callable[[Any, Any], None]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_folder(tmp_path_factory.mktemp("memory") / "tiny")
+
+
+@pytest.fixture
+def backend(folder: Path) -> Iterator[Transformers]:
+    opened = open_backend(str(folder), threads=1, batch=8, cache_gib=0.1)
+    yield opened
+    asyncio.run(opened.aclose())
+
+
+def requests(n: int, n_tokens: int = 24) -> list[Request]:
+    """Half of them sampled: their random numbers must go on where they were."""
+    return [
+        Request(Continuation((570 - k, *range(40, 60 + k))), n_tokens, Sampling(0.9 * (k % 2)), seed=k)
+        for k in range(n)
+    ]
+
+
+async def answers(backend: Transformers, asked: list[Request]) -> list[Generation | BaseException]:
+    return await asyncio.wait_for(
+        asyncio.gather(*(backend.generate(request) for request in asked), return_exceptions=True), 60
+    )
+
+
+def ids(came: list[Generation | BaseException]) -> list[tuple[int, ...] | None]:
+    assert all(isinstance(generation, Generation) for generation in came), came
+    return [generation.token_ids for generation in came if isinstance(generation, Generation)]
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), MemoryError()]
+)
+def test_out_of_memory_halves_the_batch_and_goes_on(backend: Transformers, error: Exception) -> None:
+    expected = ids(asyncio.run(answers(backend, requests(12))))
+    sizes: list[int] = []
+
+    def full(module: Any, given: Any) -> None:
+        """Output rows are the rows that get a token: more than 3 are too many for this machine."""
+        sizes.append(given[0].shape[1])
+        if given[0].shape[1] > 3:
+            raise error
+
+    backend.engine.model.lm_head.register_forward_pre_hook(full)
+    assert ids(asyncio.run(answers(backend, requests(12)))) == expected
+    assert backend.scheduler.n_rows in (2, 3)
+    assert backend.scheduler.n_halvings >= 1
+    assert max(sizes) > 3
+    assert sizes[-1] <= 3
+
+
+def test_memory_that_runs_out_in_the_middle_loses_no_token(backend: Transformers) -> None:
+    expected = ids(asyncio.run(answers(backend, requests(8))))
+    steps = 0
+
+    def sometimes(module: Any, given: Any) -> None:
+        nonlocal steps
+        steps += 1
+        if steps in (6, 9, 15):
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory")
+
+    backend.engine.model.model.layers[2].register_forward_pre_hook(sometimes)
+    assert ids(asyncio.run(answers(backend, requests(8)))) == expected
+    assert steps > 15
+    assert backend.scheduler.n_halvings >= 1
+
+
+def test_one_sequence_too_many_is_an_error_of_that_request(backend: Transformers) -> None:
+    def long(module: Any, given: Any) -> None:
+        if backend.engine.capacity > 512:  # type: ignore[attr-defined]
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    backend.engine.model.lm_head.register_forward_pre_hook(long)
+    too_long = Request(Continuation((40,) * 600), 8)
+    came = asyncio.run(answers(backend, [too_long, *requests(3)]))
+    assert isinstance(came[0], BackendError)
+    assert not came[0].is_fatal
+    assert "memory does not suffice for one sequence of 600 tokens" in str(came[0])
+    ids(came[1:])
+
+
+def test_any_other_error_ends_all_requests_and_the_engine(backend: Transformers) -> None:
+    def broken(module: Any, given: Any) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    handle = backend.engine.model.model.layers[1].register_forward_pre_hook(broken)
+    came = asyncio.run(answers(backend, requests(20)))
+    handle.remove()
+    assert all(isinstance(error, BackendError) and error.is_fatal for error in came)
+    assert "illegal memory access" in str(came[0])
+    with pytest.raises(BackendError, match="illegal memory access") as caught:
+        asyncio.run(backend.generate(requests(1)[0]))
+    assert caught.value.is_fatal
+
+
+def test_logits_that_are_no_numbers_end_their_request_only(backend: Transformers) -> None:
+    expected = ids(asyncio.run(answers(backend, requests(6))))
+
+    def spoil(module: Any, given: Any, out: Any) -> Any:
+        return out.masked_fill((given[0] == 570).unsqueeze(-1), float("nan"))
+
+    backend.engine.store.clear()  # type: ignore[attr-defined]
+    backend.engine.model.model.embed_tokens.register_forward_hook(spoil)
+    came = asyncio.run(answers(backend, requests(6)))
+    assert isinstance(came[0], BackendError)
+    assert not came[0].is_fatal
+    assert "not numbers" in str(came[0])
+    assert ids(came[1:]) == expected[1:]
+    assert ids(asyncio.run(answers(backend, requests(6)[1:]))) == expected[1:]
