@@ -13,7 +13,7 @@ from typing import Any
 
 from thinkcurve.backend import ModelInfo, Sampling
 from thinkcurve.errors import UsageError
-from thinkcurve_backends.llamacpp_header import fingerprint
+from thinkcurve_backends.llamacpp.header import fingerprint
 from thinkcurve_backends.safetensors_header import Tensor, active_parameters, read_tensors
 
 WEIGHTS = ("*.safetensors", "*.gguf")
@@ -105,7 +105,7 @@ class Checkpoint:
         return active_parameters(tensors, self.text_config) if tensors else None
 
     def fingerprint(self) -> str:
-        """16 hex digits over the weights, as `llamacpp_header.fingerprint` makes them of each file."""
+        """16 hex digits over the weights, as `llamacpp.header.fingerprint` makes them of each file."""
         files = sorted({path for pattern in self.weights for path in self.folder.glob(pattern)})
         parts = [f"{path.name}:{fingerprint(path)}" for path in files]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

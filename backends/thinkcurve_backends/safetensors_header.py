@@ -83,7 +83,7 @@ def read_tensors(path: Path) -> list[Tensor]:
 
 
 def active_parameters(tensors: Sequence[Tensor], config: Mapping[str, Any]) -> int:
-    """Weights that take part in one token, as `llamacpp_header.Header.active_parameters` counts them.
+    """Weights that take part in one token, as `llamacpp.header.Header.active_parameters` counts them.
 
     All but an input embedding that is only looked up, and of a mixture of experts only the experts used. ``config`` is
     the language model's; packed weights (GPTQ, AWQ, bitsandbytes, MLX, MXFP4) are counted by what they stand for.

@@ -12,8 +12,8 @@ from thinkcurve.backend import Chat, Continuation, Generation, Request, Sampling
 from thinkcurve.budget import Control
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.problem import Message
-from thinkcurve_backends.llamacpp import LlamaCpp, open_backend
-from thinkcurve_backends.llamacpp_header import fingerprint, read_header
+from thinkcurve_backends.llamacpp.backend import LlamaCpp, open_backend
+from thinkcurve_backends.llamacpp.header import fingerprint, read_header
 
 sys.path.insert(0, str(Path(__file__).parent))
 import tiny_gguf

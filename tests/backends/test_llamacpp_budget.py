@@ -16,8 +16,8 @@ from thinkcurve.served import serve
 from thinkcurve.session import Prompt, Session, open_session
 from thinkcurve.study import Study
 from thinkcurve_backends.embedded import open_backend as open_embedded
-from thinkcurve_backends.llamacpp import LlamaCpp, open_backend
-from thinkcurve_backends.llamacpp_budget import ServerBudget, find_budget
+from thinkcurve_backends.llamacpp.backend import LlamaCpp, open_backend
+from thinkcurve_backends.llamacpp.budget import ServerBudget, find_budget
 
 sys.path.insert(0, str(Path(__file__).parent))
 import llama_server

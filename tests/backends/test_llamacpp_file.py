@@ -13,11 +13,11 @@ import pytest
 from thinkcurve.backend import Continuation, Request, Sampling
 from thinkcurve.errors import UsageError
 from thinkcurve.problem import Message
-from thinkcurve_backends import llamacpp, llamacpp_engine, llamacpp_memory
 from thinkcurve_backends.embedded import open_backend as open_embedded
-from thinkcurve_backends.llamacpp import open_backend
-from thinkcurve_backends.llamacpp_file import open_gguf
-from thinkcurve_backends.llamacpp_options import Options
+from thinkcurve_backends.llamacpp import backend, engine, memory
+from thinkcurve_backends.llamacpp.backend import open_backend
+from thinkcurve_backends.llamacpp.file import open_gguf
+from thinkcurve_backends.llamacpp.options import Options
 
 sys.path.insert(0, str(Path(__file__).parent))
 import checkpoints
@@ -69,8 +69,8 @@ async def test_a_split_model_is_opened_by_its_first_part(folder: Path, tmp_path:
     prompt = Continuation(backends[0].tokenizer.encode("<|user|>hi<|assistant|><think>"))
     one, other = [(await b.generate(Request(prompt, 30))).token_ids for b in backends]
     assert one == other
-    for backend in backends:
-        await backend.aclose()
+    for each in backends:
+        await each.aclose()
     later = split.parts[1]
     with pytest.raises(UsageError, match=r"is part 2 of 3; name the first, 'split-00001-of-00003.gguf'"):
         open_backend(str(later))
@@ -180,19 +180,19 @@ async def test_without_a_chat_template_only_plain_text_is_rendered(tmp_path: Pat
 
 def test_a_model_too_large_for_the_memory_is_refused(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = open_gguf(model_file)
-    cache = llamacpp_memory.cache_bytes(file.header, 4 * 512, "f32")
+    cache = memory.cache_bytes(file.header, 4 * 512, "f32")
     assert cache == 4 * 512 * 2 * 2 * 64 * 4  # tokens, layers, keys and values, width, bytes
-    llamacpp_memory.check_fits(file, 4, 512, "f32", None)
-    llamacpp_memory.check_fits(file, 4, 512, "f32", cache + file.n_bytes)
+    memory.check_fits(file, 4, 512, "f32", None)
+    memory.check_fits(file, 4, 512, "f32", cache + file.n_bytes)
     for free in (cache - 1, (cache + file.n_bytes) // 2):
         with pytest.raises(UsageError, match=r"does not fit into memory: weights of .* MB and a KV cache of 2.1 MB"):
-            llamacpp_memory.check_fits(file, 4, 512, "f32", free)
-    monkeypatch.setattr(llamacpp, "free_memory", lambda: 1_000_000)
+            memory.check_fits(file, 4, 512, "f32", free)
+    monkeypatch.setattr(backend, "free_memory", lambda: 1_000_000)
     with pytest.raises(UsageError, match="any_size=true"):
         open_backend(str(model_file), slots=4, threads=1)
     asyncio.run(open_backend(str(model_file), slots=4, threads=1, any_size=True).aclose())
     monkeypatch.undo()
-    free = llamacpp.free_memory()
+    free = backend.free_memory()
     assert free is not None
     assert free > 1 << 28
     with pytest.raises(UsageError, match=r"a KV cache of .* GB .10000000 slots of 512 tokens. where .* are free"):
@@ -202,7 +202,7 @@ def test_a_model_too_large_for_the_memory_is_refused(model_file: Path, monkeypat
 def test_options_reach_the_engine_or_are_refused(model_file: Path) -> None:
     file = open_gguf(model_file)
     chosen = Options(gpu_layers=7, main_gpu=1, split_mode="row", tensor_split="3,1", slots=3, threads=2)
-    params = llamacpp_engine.parameters(file, chosen, 300, "", "")
+    params = engine.parameters(file, chosen, 300, "", "")
     assert (params.n_gpu_layers, params.main_gpu, params.split_mode.name) == (7, 1, "LLAMA_SPLIT_MODE_ROW")
     assert params.tensor_split[:3] == [3.0, 1.0, 0.0]
     assert (params.n_ctx, params.n_parallel, params.cpuparams.n_threads) == (3 * 512, 3, 2)

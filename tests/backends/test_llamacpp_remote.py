@@ -18,8 +18,8 @@ from thinkcurve.problem import Message
 from thinkcurve.retry import RetryPolicy, with_retries
 from thinkcurve.run import load_run
 from thinkcurve_backends.embedded import open_backend as open_embedded
-from thinkcurve_backends.llamacpp import LlamaCpp, open_backend
-from thinkcurve_backends.llamacpp_remote import NOT_READ, Watched
+from thinkcurve_backends.llamacpp.backend import LlamaCpp, open_backend
+from thinkcurve_backends.llamacpp.remote import NOT_READ, Watched
 from thinkcurve_backends.remote import KEY_VARIABLE
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -17,7 +17,7 @@ from thinkcurve.budget import Control
 from thinkcurve.errors import BackendError
 from thinkcurve.plugins import load_task
 from thinkcurve.problem import Message
-from thinkcurve_backends.mlx import Mlx, open_backend
+from thinkcurve_backends.mlx.backend import Mlx, open_backend
 
 sys.path.insert(0, str(Path(__file__).parent))
 from checkpoints import tiny_folder

@@ -21,8 +21,9 @@ from mlx.utils import tree_flatten
 from thinkcurve.backend import Continuation, Generation, Request
 from thinkcurve.errors import UsageError
 from thinkcurve.plugins import load_task
-from thinkcurve_backends import mlx_load, mlx_rope
-from thinkcurve_backends.mlx import Mlx, open_backend
+from thinkcurve_backends.mlx import load
+from thinkcurve_backends.mlx import rope as guard
+from thinkcurve_backends.mlx.backend import Mlx, open_backend
 
 sys.path.insert(0, str(Path(__file__).parent))
 from checkpoints import tiny_folder
@@ -98,7 +99,7 @@ async def test_scaling_in_the_newer_keys_is_applied(folder: Path, tmp_path: Path
 
 
 def test_what_was_read_wrongly_is_refused(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("thinkcurve_backends.mlx_rope.mended", lambda config: ({}, ()))  # mlx-lm as it is
+    monkeypatch.setattr("thinkcurve_backends.mlx.rope.mended", lambda config: ({}, ()))  # mlx-lm as it is
     unread = changed(folder, tmp_path / "a", rope_theta=None, rope_parameters=rope(500.0))
     with pytest.raises(UsageError, match=r"with base 10000, and its config\.json asks for base 500 "):
         open_backend(str(unread))
@@ -116,10 +117,10 @@ def as_read_by_mlx_lm(architecture: str, *, is_mended: bool, **settings: Any) ->
     for kind in [config["rope_parameters"], *config["rope_parameters"].values()]:
         if isinstance(kind, dict) and "rope_theta" in kind:
             kind["rope_theta"] *= 3  # no architecture's own default
-    changes, notes = mlx_rope.mended(config) if is_mended else ({}, ())
+    changes, notes = guard.mended(config) if is_mended else ({}, ())
     assert notes == ()
     model, arguments = _get_classes({**config, **changes})
-    return mlx_rope.check(model(arguments.from_dict({**config, **changes})), {**config, **changes}, architecture)
+    return guard.check(model(arguments.from_dict({**config, **changes})), {**config, **changes}, architecture)
 
 
 NEWER = ["llama", "qwen2", "mistral", "mixtral", "gemma2", "gemma3_text", "phi3", "cohere2", "smollm3", "gpt_oss"]
@@ -304,8 +305,8 @@ def test_wrong_folders_and_options_are_refused_in_one_line(folder: Path, tmp_pat
 
 
 def test_weights_larger_than_the_memory_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert 1 << 28 < mlx_load.free_bytes() < 1 << 50
-    monkeypatch.setattr(mlx_load, "free_bytes", lambda: 1 << 20)
+    assert 1 << 28 < load.free_bytes() < 1 << 50
+    monkeypatch.setattr(load, "free_bytes", lambda: 1 << 20)
     with pytest.raises(UsageError, match=r"take 0\.0 GiB and 0\.0 GiB of memory are free: take a quantised version"):
         open_backend(str(folder))
 
@@ -314,7 +315,7 @@ def test_a_missing_package_is_one_line() -> None:
     script = (
         "import sys; sys.modules['mlx_lm'] = None\n"
         "from thinkcurve.errors import UsageError\n"
-        "try:\n    import thinkcurve_backends.mlx\n"
+        "try:\n    import thinkcurve_backends.mlx.backend\n"
         "except UsageError as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=True)
@@ -325,7 +326,7 @@ def test_a_missing_package_is_one_line() -> None:
 def test_limits_of_the_process_stay_and_nothing_is_printed(folder: Path) -> None:
     script = (
         "import resource; before = resource.getrlimit(resource.RLIMIT_NOFILE)\n"
-        "from thinkcurve_backends.mlx import open_backend\n"
+        "from thinkcurve_backends.mlx.backend import open_backend\n"
         "import asyncio, sys\n"
         "from thinkcurve.backend import Continuation, Request\n"
         "backend = open_backend(sys.argv[1])\n"

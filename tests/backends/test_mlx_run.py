@@ -25,10 +25,10 @@ from thinkcurve.runner import carry_out, finish
 from thinkcurve.store import Records
 from thinkcurve.study import Study
 from thinkcurve.testing import NEAR_TIE, run_checks
-from thinkcurve_backends.mlx import open_backend
-from thinkcurve_backends.mlx_import import make_prompt_cache
-from thinkcurve_backends.mlx_prefixes import Prefixes
-from thinkcurve_backends.mlx_sampling import allowed, key_of, sampler_of
+from thinkcurve_backends.mlx.backend import open_backend
+from thinkcurve_backends.mlx.library import make_prompt_cache
+from thinkcurve_backends.mlx.prefixes import Prefixes
+from thinkcurve_backends.mlx.sampling import allowed, key_of, sampler_of
 
 sys.path.insert(0, str(Path(__file__).parent))
 from checkpoints import smollm2_folder, smollm2_gguf, tiny_folder

@@ -21,7 +21,7 @@ from thinkcurve.budget import Control
 from thinkcurve.errors import BackendError
 from thinkcurve.plugins import load_task
 from thinkcurve.problem import Message
-from thinkcurve_backends.transformers import Transformers, open_backend
+from thinkcurve_backends.transformers.backend import Transformers, open_backend
 
 TASK = load_task("arithmetic")
 PROBLEMS = list(TASK.problems())[:24]

@@ -12,11 +12,11 @@ import torch
 import transformers
 
 from thinkcurve.backend import Continuation, Request, Sampling
-from thinkcurve_backends.transformers_engine import choose_engine
-from thinkcurve_backends.transformers_options import Options
-from thinkcurve_backends.transformers_prefix import Layers, PrefixStore, common_length
-from thinkcurve_backends.transformers_rows import Engine, Row
-from thinkcurve_backends.transformers_sampling import draw, filtered, log_probabilities
+from thinkcurve_backends.transformers.engine import choose_engine
+from thinkcurve_backends.transformers.options import Options
+from thinkcurve_backends.transformers.prefix import Layers, PrefixStore, common_length
+from thinkcurve_backends.transformers.rows import Engine, Row
+from thinkcurve_backends.transformers.sampling import draw, filtered, log_probabilities
 
 SHAPE: dict[str, Any] = {
     "vocab_size": 99,

@@ -20,7 +20,7 @@ from checkpoints import TINY_GGUF, tiny_folder
 from thinkcurve.backend import Continuation, Request
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.problem import Message
-from thinkcurve_backends.transformers import Transformers, open_backend
+from thinkcurve_backends.transformers.backend import Transformers, open_backend
 
 ASKED = (Message("user", "Compute 3+4*2"),)
 

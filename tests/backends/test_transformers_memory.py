@@ -17,7 +17,7 @@ from checkpoints import tiny_folder
 
 from thinkcurve.backend import Continuation, Generation, Request, Sampling
 from thinkcurve.errors import BackendError
-from thinkcurve_backends.transformers import Transformers, open_backend
+from thinkcurve_backends.transformers.backend import Transformers, open_backend
 
 Hook = Callable[[Any, Any], None]
 

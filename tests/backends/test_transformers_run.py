@@ -18,7 +18,7 @@ from thinkcurve.runner import carry_out
 from thinkcurve.store import Records
 from thinkcurve.testing import run_checks
 from thinkcurve_backends.embedded import open_backend as open_embedded
-from thinkcurve_backends.transformers import Transformers, open_backend
+from thinkcurve_backends.transformers.backend import Transformers, open_backend
 
 BUDGETS = (0, 8, 16, 32, 64)
 N_PROBLEMS = 20

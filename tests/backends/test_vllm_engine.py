@@ -31,7 +31,7 @@ from thinkcurve.budget import Control
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.problem import Message
 from thinkcurve.testing import Subject
-from thinkcurve_backends.vllm import Vllm, open_backend
+from thinkcurve_backends.vllm.backend import Vllm, open_backend
 
 pytestmark = [
     pytest.mark.slow,

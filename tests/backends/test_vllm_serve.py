@@ -28,7 +28,7 @@ from thinkcurve.backend import Continuation, Request
 from thinkcurve.budget import Control
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.testing import Subject
-from thinkcurve_backends.vllm import Vllm, open_backend
+from thinkcurve_backends.vllm.backend import Vllm, open_backend
 
 pytestmark = [
     pytest.mark.slow,

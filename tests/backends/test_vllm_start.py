@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from thinkcurve_backends.vllm_start import PATH, SETTINGS, Log, starting
+from thinkcurve_backends.vllm.start import PATH, SETTINGS, Log, starting
 
 FAILED = """\
 INFO 2026-11-22 13:00:00,000 [vllm.v1.engine.core] Initializing a V1 LLM engine

@@ -30,8 +30,8 @@ from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.problem import Message
 from thinkcurve.testing import Subject
 from thinkcurve_backends.remote import KEY_VARIABLE
-from thinkcurve_backends.vllm import Vllm, open_backend
-from thinkcurve_backends.vllm_budget import UNLIMITED
+from thinkcurve_backends.vllm.backend import Vllm, open_backend
+from thinkcurve_backends.vllm.budget import UNLIMITED
 
 Change = Callable[..., Any]
 QUESTION = (Message("user", "Start with 5. Do +3. What is the result?"),)
@@ -158,7 +158,7 @@ def test_what_a_format_writes_around_a_cut_is_written_once(standin: Standin) -> 
 
 
 def test_requests_with_and_without_a_budget_are_not_mixed(standin: Standin) -> None:
-    """vLLM 0.32 gives what is left of one request's budget to another that has none: see `vllm_budget`."""
+    """vLLM 0.32 gives what is left of one request's budget to another that has none: see `vllm.budget`."""
     backend = open_backend(standin.address, cue="So: ")
     ask(backend, 20)
     assert "thinking_token_budget" not in standin.asked[-1]

@@ -22,7 +22,7 @@ from transformers import AutoModelForCausalLM, ContinuousBatchingConfig, Generat
 from transformers.utils import logging
 
 from thinkcurve.backend import Continuation, Request
-from thinkcurve_backends.transformers import open_backend
+from thinkcurve_backends.transformers.backend import open_backend
 
 PROMPT_TOKENS = 24
 

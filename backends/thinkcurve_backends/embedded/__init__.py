@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib.resources import as_file, files
 
 from thinkcurve.errors import UsageError
-from thinkcurve_backends.llamacpp import LlamaCpp, Options, open_file, read_options
+from thinkcurve_backends.llamacpp.backend import LlamaCpp, Options, open_file, read_options
 
 NAME = "thinkcurve-tiny"
 DEFAULTS = Options(slots=16, threads=1)

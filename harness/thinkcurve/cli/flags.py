@@ -213,7 +213,7 @@ def _simple(flags: dict[str, Any]) -> dict[str, Any]:
     from thinkcurve.budget import parse_ladder
 
     apart = {"model_options", "task_options", "columns", "prompts", "fewshot", "settings"}
-    given = dict(setting(text) for text in flags["settings"])
+    given: dict[str, Any] = dict(setting(text) for text in flags["settings"])
     given |= {key: value for key, value in flags.items() if key not in apart and value not in (None, ())}
     if "budgets" in given:
         given["budgets"] = list(parse_ladder(given["budgets"]))

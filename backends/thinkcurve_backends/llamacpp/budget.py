@@ -24,8 +24,8 @@ from typing import Any
 from thinkcurve.budget import ThinkingFormat
 from thinkcurve.errors import BackendError
 from thinkcurve.formats import PROBE
-from thinkcurve_backends.llamacpp_tokenizer import GgufTokenizer
-from thinkcurve_backends.llamacpp_wire import Wire
+from thinkcurve_backends.llamacpp.tokenizer import GgufTokenizer
+from thinkcurve_backends.llamacpp.wire import Wire
 
 TAIL = 8
 """Ids that are decoded to see whether a text ends in a newline: more than one character needs."""

@@ -13,12 +13,12 @@ from thinkcurve.errors import BackendError, UsageError, did_you_mean
 from thinkcurve.formats import PROBE, Wish, find_format
 from thinkcurve_backends.checkpoint import Checkpoint, open_checkpoint
 from thinkcurve_backends.remote import Remote, check_address, key_from_environment
-from thinkcurve_backends.vllm_budget import Forcing, forcing_of, probe
-from thinkcurve_backends.vllm_call import Call
-from thinkcurve_backends.vllm_server import Server, ServerTokenizer
+from thinkcurve_backends.vllm.budget import Forcing, forcing_of, probe
+from thinkcurve_backends.vllm.call import Call
+from thinkcurve_backends.vllm.server import Server, ServerTokenizer
 
 if TYPE_CHECKING:
-    from thinkcurve_backends.vllm import Options
+    from thinkcurve_backends.vllm.backend import Options
 
 HOW_TO_BUDGET = """start it with --reasoning-config '{{"reasoning_start_str": "{}", "reasoning_end_str": "{}"}}'"""
 NO_COUNTS = "this server does not say what it took from its cache; start it with --enable-prompt-tokens-details"

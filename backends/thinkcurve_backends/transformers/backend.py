@@ -1,6 +1,6 @@
 """Any causal language model that transformers can load, in this process: CUDA, ROCm, Apple's MPS or CPU.
 
-Batching is our own (`transformers_scheduler`, `transformers_ragged`): requests enter and leave between steps, rows of
+Batching is our own (`scheduler`, `ragged`): requests enter and leave between steps, rows of
 all lengths share one forward pass without padding, each draws by its own seed, and an answer begins as a copy of its
 trace's keys and values. transformers' own ``ContinuousBatchingManager`` (5.23) has one random state for all requests,
 shares prefixes in whole pages only, and was slower on a CPU (tests/benchmarks/README.md).
@@ -27,7 +27,7 @@ from thinkcurve.formats import PROBE, Wish, find_format
 from thinkcurve_backends.checkpoint import Checkpoint
 from thinkcurve_backends.hf_tokenizer import HfTokenizer, load_tokenizer
 from thinkcurve_backends.options import read_options
-from thinkcurve_backends.transformers_options import (
+from thinkcurve_backends.transformers.options import (
     LEAST,
     ROWS_CPU,
     ROWS_GPU,
@@ -36,13 +36,13 @@ from thinkcurve_backends.transformers_options import (
     choose_device,
     need,
 )
-from thinkcurve_backends.transformers_rows import Ended, Row
-from thinkcurve_backends.transformers_scheduler import Scheduler
+from thinkcurve_backends.transformers.rows import Ended, Row
+from thinkcurve_backends.transformers.scheduler import Scheduler
 
 if TYPE_CHECKING:
     import torch
 
-    from thinkcurve_backends.transformers_rows import Engine
+    from thinkcurve_backends.transformers.rows import Engine
 
 INSTALL = "pip install 'thinkcurve[transformers]'"
 
@@ -53,8 +53,8 @@ def open_backend(what: str, **options: str | int | float | bool) -> Transformers
     for package in ("torch", "transformers", "accelerate"):
         _need_engine(package)
     check_options(chosen)
-    from thinkcurve_backends.transformers_engine import choose_engine
-    from thinkcurve_backends.transformers_load import (
+    from thinkcurve_backends.transformers.engine import choose_engine
+    from thinkcurve_backends.transformers.load import (
         active_parameters_of,
         check_memory,
         choose_dtype,

@@ -20,8 +20,8 @@ from thinkcurve.backend import Continuation, Generation, ModelInfo, Request, Sto
 from thinkcurve.budget import Control
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve_backends.options import ThinkingOptions, read_options
-from thinkcurve_backends.vllm_budget import UNLIMITED, Forcing, Written, generate
-from thinkcurve_backends.vllm_call import Call, Engine, check_sampling, settle
+from thinkcurve_backends.vllm.budget import UNLIMITED, Forcing, Written, generate
+from thinkcurve_backends.vllm.call import Call, Engine, check_sampling, settle
 
 NEEDS_PREFIX = frozenset({Control.TRUNCATE, Control.EXTEND, Control.PROMPT})
 """What every engine can do that continues token ids."""
@@ -80,10 +80,10 @@ def open_backend(what: str, **options: str | int | float | bool) -> Vllm:
         reason = "for a model in this process; a server has its own" if is_server else "for a server"
         raise UsageError(f"option {name} of vllm is {reason}")
     if is_server:
-        from thinkcurve_backends.vllm_served import open_server
+        from thinkcurve_backends.vllm.served import open_server
 
         return Vllm(*open_server(what, chosen), slots=chosen.slots)
-    from thinkcurve_backends.vllm_engine import open_engine
+    from thinkcurve_backends.vllm.engine import open_engine
 
     return Vllm(*open_engine(what, chosen), slots=chosen.slots)
 

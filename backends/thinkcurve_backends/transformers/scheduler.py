@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 
 from thinkcurve.backend import Stop
 from thinkcurve.errors import BackendError
-from thinkcurve_backends.transformers_prefix import common_length
-from thinkcurve_backends.transformers_rows import Ended, Engine, Row
-from thinkcurve_backends.transformers_sampling import draw, log_probabilities
+from thinkcurve_backends.transformers.prefix import common_length
+from thinkcurve_backends.transformers.rows import Ended, Engine, Row
+from thinkcurve_backends.transformers.sampling import draw, log_probabilities
 
 if TYPE_CHECKING:
     import torch

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from thinkcurve.errors import UsageError
 from thinkcurve_backends.checkpoint import Checkpoint, open_checkpoint
-from thinkcurve_backends.llamacpp_header import fingerprint, read_header
+from thinkcurve_backends.llamacpp.header import fingerprint, read_header
 from thinkcurve_backends.safetensors_header import bytes_in
-from thinkcurve_backends.transformers_options import Options, check_quantization, free_bytes
+from thinkcurve_backends.transformers.options import Options, check_quantization, free_bytes
 
 if TYPE_CHECKING:
     import torch

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from thinkcurve_backends.transformers_rows import Row
+from thinkcurve_backends.transformers.rows import Row
 
 if TYPE_CHECKING:
     import torch

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from thinkcurve.errors import UsageError
-from thinkcurve_backends.llamacpp_file import GgufFile
-from thinkcurve_backends.llamacpp_header import Header
+from thinkcurve_backends.llamacpp.file import GgufFile
+from thinkcurve_backends.llamacpp.header import Header
 
 CACHE_BYTES = {
     "f32": 4.0,

@@ -16,13 +16,13 @@ from pathlib import Path
 
 from thinkcurve.backend import ModelInfo
 from thinkcurve.errors import UsageError
-from thinkcurve_backends import llamacpp_engine as engine
-from thinkcurve_backends.llamacpp_budget import find_budget
-from thinkcurve_backends.llamacpp_client import LlamaCpp
-from thinkcurve_backends.llamacpp_file import GgufFile, open_adapter, open_gguf
-from thinkcurve_backends.llamacpp_memory import check_fits, free_memory
-from thinkcurve_backends.llamacpp_options import Options, read_options, read_remote_options
-from thinkcurve_backends.llamacpp_tokenizer import GgufTokenizer, thinking_of
+from thinkcurve_backends.llamacpp import engine
+from thinkcurve_backends.llamacpp.budget import find_budget
+from thinkcurve_backends.llamacpp.client import LlamaCpp
+from thinkcurve_backends.llamacpp.file import GgufFile, open_adapter, open_gguf
+from thinkcurve_backends.llamacpp.memory import check_fits, free_memory
+from thinkcurve_backends.llamacpp.options import Options, read_options, read_remote_options
+from thinkcurve_backends.llamacpp.tokenizer import GgufTokenizer, thinking_of
 
 LARGEST_DEFAULT_CONTEXT = 8192
 """Every slot holds a KV cache of its own; a longer one is for the user to ask for."""
@@ -32,12 +32,12 @@ NO_BUDGET = "this build of llama.cpp does not end its thinking as thinkcurve doe
 def open_backend(what: str, **options: str | int | float | bool) -> LlamaCpp:
     """The GGUF file at path ``what`` loaded, or the server at address ``what``.
 
-    Raises `UsageError` before loading where file, address or options are wrong. Options: `llamacpp_options`.
+    Raises `UsageError` before loading where file, address or options are wrong. Options: `options`.
     """
     if not what:
         raise UsageError("llamacpp needs a GGUF file or a server: llamacpp:PATH or llamacpp:http://HOST:PORT")
     if what.startswith(("http://", "https://")):
-        from thinkcurve_backends.llamacpp_remote import open_remote
+        from thinkcurve_backends.llamacpp.remote import open_remote
 
         return open_remote(what, read_remote_options(options))
     return open_file(Path(what).expanduser(), read_options(options), name=Path(what).stem)

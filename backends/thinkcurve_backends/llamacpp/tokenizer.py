@@ -12,7 +12,7 @@ from thinkcurve.budget import ThinkingFormat
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.formats import PROBE, Wish, find_format
 from thinkcurve.problem import Message
-from thinkcurve_backends.llamacpp_wire import Wire
+from thinkcurve_backends.llamacpp.wire import Wire
 from thinkcurve_backends.options import ThinkingOptions
 
 

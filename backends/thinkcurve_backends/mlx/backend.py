@@ -1,8 +1,8 @@
 """A Hugging Face or mlx-community checkpoint through MLX: Apple silicon, or a CPU (``mlx[cpu]`` on Linux).
 
-Token ids in, token ids out; requests are batched continuously by mlx-lm's `BatchGenerator` (`mlx_worker`), answers
-start from the KV cache of their trace (`mlx_prefixes`), and the rotary embedding is compared with config.json, which
-mlx-lm may misread without a word (`mlx_rope`). Weights are safetensors only and no code of a checkpoint is run.
+Token ids in, token ids out; requests are batched continuously by mlx-lm's `BatchGenerator` (`worker`), answers
+start from the KV cache of their trace (`prefixes`), and the rotary embedding is compared with config.json, which
+mlx-lm may misread without a word (`rope`). Weights are safetensors only and no code of a checkpoint is run.
 
 Repeatability: a draw has a key of the request's own, so company changes nothing but the rounding of matrix products.
 """
@@ -23,13 +23,13 @@ from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.formats import PROBE, Wish, find_format
 from thinkcurve_backends.checkpoint import Checkpoint, open_checkpoint
 from thinkcurve_backends.hf_tokenizer import HfTokenizer, load_tokenizer
-from thinkcurve_backends.llamacpp_header import fingerprint
+from thinkcurve_backends.llamacpp.header import fingerprint
 from thinkcurve_backends.options import ThinkingOptions, read_options
 
 try:
-    from thinkcurve_backends.mlx_job import Job
-    from thinkcurve_backends.mlx_load import check_files, device_of, engine_name, load
-    from thinkcurve_backends.mlx_worker import Worker
+    from thinkcurve_backends.mlx.job import Job
+    from thinkcurve_backends.mlx.load import check_files, device_of, engine_name, load
+    from thinkcurve_backends.mlx.worker import Worker
 except (
     ImportError
 ) as missing:  # the package mlx without a back end has no library to load, and that is no missing module

@@ -1,7 +1,7 @@
 """The way to a llama.cpp server: what a client needs of it, and a small HTTP/1.1 client for the one in this process.
 
 Only what `llamacpp` needs: keep-alive, JSON in, JSON out. A general client costs more a request than a tiny model's
-token does. The way to a server elsewhere is in `llamacpp_remote`.
+token does. The way to a server elsewhere is in `remote`.
 """
 
 from __future__ import annotations

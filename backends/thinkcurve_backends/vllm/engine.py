@@ -24,13 +24,13 @@ from thinkcurve.errors import BackendError, UsageError, did_you_mean
 from thinkcurve.formats import PROBE, Wish, find_format
 from thinkcurve_backends.checkpoint import Checkpoint, open_checkpoint
 from thinkcurve_backends.own_loop import OwnLoop
-from thinkcurve_backends.vllm_budget import Forcing, forcing_of, probe
-from thinkcurve_backends.vllm_call import SEEDS, Call, Reply
-from thinkcurve_backends.vllm_start import Log, starting
+from thinkcurve_backends.vllm.budget import Forcing, forcing_of, probe
+from thinkcurve_backends.vllm.call import SEEDS, Call, Reply
+from thinkcurve_backends.vllm.start import Log, starting
 
 if TYPE_CHECKING:
     from thinkcurve_backends.hf_tokenizer import HfTokenizer
-    from thinkcurve_backends.vllm import Options
+    from thinkcurve_backends.vllm.backend import Options
 
 INSTALL = 'vllm in this process needs vLLM: pip install "thinkcurve[vllm]"; or ask a server: vllm:http://HOST:PORT'
 LEAST = 'pip install "vllm>=0.32"'
@@ -39,7 +39,7 @@ DEFAULT_GPU_MEMORY = 0.9
 
 
 class InProcess:
-    """A running `AsyncLLM` (a `thinkcurve_backends.vllm_call.Engine`)."""
+    """A running `AsyncLLM` (a `thinkcurve_backends.vllm.call.Engine`)."""
 
     def __init__(self, loop: OwnLoop, llm: Any, tokenizer: HfTokenizer, adapter: Any, log: Log) -> None:
         self._loop = loop
@@ -59,7 +59,7 @@ class InProcess:
         return await self._loop.run(self._ask(call))
 
     def probe(self, forcing: Forcing, prompt: tuple[int, ...]) -> str:
-        """`vllm_budget.probe`, blocking."""
+        """`budget.probe`, blocking."""
         return self._loop.run_now(probe(self, forcing, prompt))
 
     async def decode(self, ids: Sequence[int]) -> str:

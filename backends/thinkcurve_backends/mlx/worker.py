@@ -18,11 +18,11 @@ from typing import Any
 import mlx.core as mx
 
 from thinkcurve.errors import BackendError
-from thinkcurve_backends.mlx_import import BatchGenerator, StopSequences
-from thinkcurve_backends.mlx_job import Job
-from thinkcurve_backends.mlx_load import Loaded
-from thinkcurve_backends.mlx_prefixes import Prefixes
-from thinkcurve_backends.mlx_sampling import greedy, sampler_of
+from thinkcurve_backends.mlx.job import Job
+from thinkcurve_backends.mlx.library import BatchGenerator, StopSequences
+from thinkcurve_backends.mlx.load import Loaded
+from thinkcurve_backends.mlx.prefixes import Prefixes
+from thinkcurve_backends.mlx.sampling import greedy, sampler_of
 
 LARGEST_STORE_TOKENS = 1 << 20
 SHARE_FOR_STORE = 4

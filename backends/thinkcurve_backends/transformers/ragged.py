@@ -7,7 +7,7 @@ came before it in its own row. The cache is allocated once and grows by doubling
 as a copy of another's beginning: of a running row's, or of one that `PrefixStore` holds.
 
 Sliding windows, soft caps and attention sinks are honoured here; keys and values behind a window are kept all the
-same, so that every prefix can be forked. Models whose layers keep any other state run through `transformers_plain`.
+same, so that every prefix can be forked. Models whose layers keep any other state run through `plain`.
 CUDA, ROCm and MPS run the same code as the CPU, or flash-attn's kernels where ``flash_attention_2`` is asked for; its
 authors have run none of it on a GPU.
 """
@@ -18,8 +18,8 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from thinkcurve_backends.transformers_prefix import Layers, PrefixStore, common_length
-from thinkcurve_backends.transformers_rows import Row
+from thinkcurve_backends.transformers.prefix import Layers, PrefixStore, common_length
+from thinkcurve_backends.transformers.rows import Row
 
 if TYPE_CHECKING:
     import torch

@@ -15,7 +15,7 @@ from typing import Any
 
 from thinkcurve.backend import Sampling
 from thinkcurve.errors import UsageError
-from thinkcurve_backends.llamacpp_header import Header, fingerprint, read_header
+from thinkcurve_backends.llamacpp.header import Header, fingerprint, read_header
 
 PART = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$")
 """How llama.cpp's gguf-split names the parts of a model."""

@@ -17,7 +17,7 @@ from thinkcurve.backend import Sampling, raw_text
 from thinkcurve.errors import BackendError
 from thinkcurve.problem import Message
 from thinkcurve_backends.remote import Remote
-from thinkcurve_backends.vllm_call import SEEDS, Call, Reply
+from thinkcurve_backends.vllm.call import SEEDS, Call, Reply
 
 LEAST_LOGPROB = -9999.0
 """What the server writes for a probability of zero."""
@@ -130,7 +130,7 @@ class ServedTokens:
 
 
 class Server:
-    """The engine behind an address (a `thinkcurve_backends.vllm_call.Engine`)."""
+    """The engine behind an address (a `thinkcurve_backends.vllm.call.Engine`)."""
 
     def __init__(self, remote: Remote, name: str) -> None:
         self._remote = remote

@@ -11,11 +11,11 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from thinkcurve.backend import Continuation, Request
-from thinkcurve_backends.transformers_options import Options, free_bytes
-from thinkcurve_backends.transformers_plain import PlainEngine
-from thinkcurve_backends.transformers_prefix import PrefixStore
-from thinkcurve_backends.transformers_ragged import NAME, RaggedEngine, attend
-from thinkcurve_backends.transformers_rows import Engine, Row
+from thinkcurve_backends.transformers.options import Options, free_bytes
+from thinkcurve_backends.transformers.plain import PlainEngine
+from thinkcurve_backends.transformers.prefix import PrefixStore
+from thinkcurve_backends.transformers.ragged import NAME, RaggedEngine, attend
+from thinkcurve_backends.transformers.rows import Engine, Row
 
 if TYPE_CHECKING:
     import torch

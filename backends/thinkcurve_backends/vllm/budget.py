@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from thinkcurve.backend import Sampling, Stop, Tokenizer
 from thinkcurve.budget import ThinkingFormat
 from thinkcurve.errors import BackendError
-from thinkcurve_backends.vllm_call import Call, Engine, Reply, Settled, settle
+from thinkcurve_backends.vllm.call import Call, Engine, Reply, Settled, settle
 
 UNLIMITED = 1 << 30
 """A budget that ends nothing."""

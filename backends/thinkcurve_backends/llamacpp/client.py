@@ -15,10 +15,10 @@ import msgspec
 from thinkcurve.backend import Continuation, Generation, ModelInfo, Request, Sampling, Stop, Usage
 from thinkcurve.budget import Control
 from thinkcurve.errors import BackendError
-from thinkcurve_backends.llamacpp_budget import ServerBudget
-from thinkcurve_backends.llamacpp_reply import FIELDS, Reply, Running, top_of
-from thinkcurve_backends.llamacpp_tokenizer import GgufTokenizer
-from thinkcurve_backends.llamacpp_wire import Wire
+from thinkcurve_backends.llamacpp.budget import ServerBudget
+from thinkcurve_backends.llamacpp.reply import FIELDS, Reply, Running, top_of
+from thinkcurve_backends.llamacpp.tokenizer import GgufTokenizer
+from thinkcurve_backends.llamacpp.wire import Wire
 
 SEEDS = 0xFFFFFFFF
 """Seeds are 32 bits in llama.cpp, and its last one means "draw one"."""

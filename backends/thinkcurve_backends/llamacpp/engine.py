@@ -7,10 +7,10 @@ import secrets
 from typing import Any
 
 from thinkcurve.errors import UsageError
-from thinkcurve_backends.llamacpp_file import GgufFile
-from thinkcurve_backends.llamacpp_memory import CACHE_BYTES, padded
-from thinkcurve_backends.llamacpp_options import Options
-from thinkcurve_backends.llamacpp_wire import Loopback
+from thinkcurve_backends.llamacpp.file import GgufFile
+from thinkcurve_backends.llamacpp.memory import CACHE_BYTES, padded
+from thinkcurve_backends.llamacpp.options import Options
+from thinkcurve_backends.llamacpp.wire import Loopback
 
 INSTALL = "this model needs llama.cpp: pip install 'xllamacpp>=2026.8'"
 LARGEST_SPLIT = 128
@@ -38,7 +38,7 @@ def start(file: GgufFile, options: Options, context: int, armed_by: str) -> tupl
 def parameters(file: GgufFile, options: Options, context: int, armed_by: str, key: str) -> Any:
     """xllamacpp's parameters.
 
-    ``armed_by`` is read by its reasoning budget as if it had just been generated, see `llamacpp_budget`.
+    ``armed_by`` is read by its reasoning budget as if it had just been generated, see `budget`.
     """
     xllamacpp = _import()
     params = xllamacpp.CommonParams()

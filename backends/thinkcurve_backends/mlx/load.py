@@ -9,9 +9,9 @@ from typing import Any
 import mlx.core as mx
 
 from thinkcurve.errors import UsageError
-from thinkcurve_backends import mlx_rope
 from thinkcurve_backends.checkpoint import Checkpoint
-from thinkcurve_backends.mlx_import import CacheList, load_adapters, load_model, make_prompt_cache
+from thinkcurve_backends.mlx import rope
+from thinkcurve_backends.mlx.library import CacheList, load_adapters, load_model, make_prompt_cache
 
 WEIGHTS = "model*.safetensors"
 """The files that mlx-lm reads."""
@@ -88,10 +88,10 @@ def check_files(checkpoint: Checkpoint, dtype: str, adapter: str) -> None:
 
 def load(checkpoint: Checkpoint, dtype: str, adapter: str) -> Loaded:
     """The model in memory, its rotary embedding checked. Call it in the thread that will use it."""
-    changes, notes = mlx_rope.mended(checkpoint.config)
+    changes, notes = rope.mended(checkpoint.config)
     try:
         model, config = load_model(checkpoint.folder, lazy=True, model_config=changes)
-        notes += mlx_rope.check(model, config, checkpoint.name)
+        notes += rope.check(model, config, checkpoint.name)
         _check_batching(model, checkpoint.name)
         count = active_parameters(model, checkpoint.text_config)
         if dtype:

@@ -1,6 +1,6 @@
 """A llama-server that is running somewhere: what it says of its model, and a connection that notices when it is gone.
 
-Requests are those of a model in this process (`llamacpp_client`); only ids, texts and ``/props`` cross the wire. Its
+Requests are those of a model in this process (`client`); only ids, texts and ``/props`` cross the wire. Its
 weights are never seen, so what the server says of its file stands in for their fingerprint, and is asked again after
 every fault and when a reply names another model: a server that came back with another one ends the run.
 
@@ -19,10 +19,10 @@ import msgspec
 
 from thinkcurve.backend import ModelInfo
 from thinkcurve.errors import BackendError, UsageError
-from thinkcurve_backends.llamacpp_budget import find_budget, find_chat_budget
-from thinkcurve_backends.llamacpp_client import LlamaCpp
-from thinkcurve_backends.llamacpp_options import RemoteOptions
-from thinkcurve_backends.llamacpp_tokenizer import GgufTokenizer, SingleTokens, thinking_of
+from thinkcurve_backends.llamacpp.budget import find_budget, find_chat_budget
+from thinkcurve_backends.llamacpp.client import LlamaCpp
+from thinkcurve_backends.llamacpp.options import RemoteOptions
+from thinkcurve_backends.llamacpp.tokenizer import GgufTokenizer, SingleTokens, thinking_of
 from thinkcurve_backends.remote import Remote, key_from_environment
 
 LONGEST_ANSWER_S = 7 * 86400.0
@@ -92,7 +92,7 @@ class Described(msgspec.Struct, frozen=True):
 
 
 class Watched:
-    """The way to a remote server (a `thinkcurve_backends.llamacpp_wire.Wire`)."""
+    """The way to a remote server (a `thinkcurve_backends.llamacpp.wire.Wire`)."""
 
     def __init__(self, address: str, timeout_s: float) -> None:
         key = key_from_environment()
