@@ -48,7 +48,7 @@ def read_options(engine: str, options: Mapping[str, Any], defaults: T, least: Ma
             value = float(value)
         if type(value) is not kind:
             raise UsageError(f"option {name} of {engine} is {value!r}; it must be of type {kind.__name__}")
-        if least and name in least and value < least[name]:
+        if least and name in least and isinstance(value, (int, float)) and value < least[name]:
             raise UsageError(f"option {name} of {engine} is {value}; the least is {least[name]}")
         values[name] = value
     if "think_open" in values and bool(values["think_open"]) != bool(values["think_close"]):

@@ -369,7 +369,7 @@ def _flash_singles(
     rule: _Rule,
 ) -> torch.Tensor:
     """One token a row by flash-attn's kernel for caches, which reads each row over its own length."""
-    from flash_attn import flash_attn_with_kvcache
+    from flash_attn import flash_attn_with_kvcache  # pyright: ignore[reportMissingImports] - an extra of the user's
 
     out: torch.Tensor = flash_attn_with_kvcache(
         query.unsqueeze(1),
@@ -383,7 +383,7 @@ def _flash_singles(
 
 
 def _flash_chunk(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, rule: _Rule) -> torch.Tensor:
-    from flash_attn import flash_attn_func
+    from flash_attn import flash_attn_func  # pyright: ignore[reportMissingImports] - an extra of the user's
 
     given = (tensor.transpose(1, 2) for tensor in (query, keys, values))
     out: torch.Tensor = flash_attn_func(*given, **_flash_rule(rule))
