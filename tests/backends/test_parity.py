@@ -6,6 +6,7 @@ nearer than `NEAR` in log-probability. Twenty prompts, 128 tokens, float32 (llam
 
 import asyncio
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import engines
 
 from thinkcurve import Study, sweep
 from thinkcurve.backend import Backend, Continuation, Generation, Message, Request
+from thinkcurve.plugins import open_backend
 
 NEAR = 0.02
 REFERENCE = "llamacpp"
@@ -32,8 +34,14 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 @pytest.fixture(scope="module")
+def specs() -> Iterator[engines.Specs]:
+    with engines.specs() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return engines.tiny(tmp_path_factory)
+    return engines.tiny(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +96,14 @@ def compare(one: list[Generation], other: list[Generation]) -> tuple[int, int]:
     return whole, positions
 
 
-def check(engine: str, model: str, weights: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
-    backend = engines.opened(engine, model, *weights)
-    reference = engines.opened(REFERENCE, model, *weights)
+def opened(specs: engines.Specs, engine: str, weights: tuple[Path, Path]) -> Backend:
+    return open_backend(specs.of(engine, *weights), engines.OPTIONS[engine])
+
+
+def check(
+    specs: engines.Specs, engine: str, model: str, weights: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    backend, reference = opened(specs, engine, weights), opened(specs, REFERENCE, weights)
     asked = texts(model)
     whole, positions = compare(asyncio.run(greedy(reference, asked)), asyncio.run(greedy(backend, asked)))
     with capsys.disabled():
@@ -100,38 +113,40 @@ def check(engine: str, model: str, weights: tuple[Path, Path], capsys: pytest.Ca
 
 @pytest.mark.parametrize("engine", OTHERS)
 def test_tiny_gives_the_same_greedy_ids(
-    engine: str, tiny: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+    specs: engines.Specs, engine: str, tiny: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    check(engine, "tiny", tiny, capsys)
+    check(specs, engine, "tiny", tiny, capsys)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", OTHERS)
 def test_smollm2_gives_the_same_greedy_ids(
-    engine: str, smollm2: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+    specs: engines.Specs, engine: str, smollm2: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    check(engine, "smollm2", smollm2, capsys)
+    check(specs, engine, "smollm2", smollm2, capsys)
 
 
 @pytest.mark.slow
 def test_smollm2_in_float16_gives_the_same_greedy_ids(
-    smollm2: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    specs: engines.Specs, smollm2: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     half = convert_gguf.write_gguf(smollm2[0], tmp_path / "f16.gguf", "f16")
-    one = asyncio.run(greedy(engines.opened("llamacpp", "smollm2", *smollm2), texts("smollm2")))
-    other = asyncio.run(greedy(engines.opened("llamacpp", "smollm2", smollm2[0], half), texts("smollm2")))
+    one = asyncio.run(greedy(opened(specs, "llamacpp", smollm2), texts("smollm2")))
+    other = asyncio.run(greedy(opened(specs, "llamacpp", (smollm2[0], half)), texts("smollm2")))
     whole, positions = compare(one, other)
     with capsys.disabled():
         print(f"\nllamacpp f16 and f32 on smollm2: {whole} of 20 texts identical, {positions} positions compared")
 
 
 @pytest.mark.parametrize("engine", OTHERS)
-def test_curves_of_the_tiny_model_agree(engine: str, tiny: tuple[Path, Path], tmp_path: Path) -> None:
+def test_curves_of_the_tiny_model_agree(
+    specs: engines.Specs, engine: str, tiny: tuple[Path, Path], tmp_path: Path
+) -> None:
     limit = 40
     ladder = (0, 16, 32, 64, 128, 256)
-    specs = {name: engines.spec_of(name, "tiny", *tiny) for name in (REFERENCE, engine)}
+    names = {name: specs.of(name, *tiny) for name in (REFERENCE, engine)}
     curves = {}
-    for name, spec in specs.items():
+    for name, spec in names.items():
         study = Study(
             models=(spec,),
             tasks=("arithmetic",),
