@@ -56,17 +56,30 @@ class Checkpoint:
 
     @property
     def sampling(self) -> Sampling | None:
-        """How its makers sample it, or ``None`` where they do not say."""
-        if not self.generation or not any(key in self.generation for key in ("do_sample", *UNDERSTOOD)):
-            return None
-        if not self.generation.get("do_sample", False):
+        """How its makers sample it, or ``None`` where they do not say.
+
+        ``do_sample: false`` is greedy whatever stands beside it. What is left out changes nothing: transformers' own
+        default of ``top_k`` 50 is none of the makers' words.
+        """
+        said = self.generation
+        if said.get("do_sample") is False:
             return Sampling()
+        if not any(said.get(key) is not None for key in ("do_sample", *UNDERSTOOD)):
+            return None
         return Sampling(
-            temperature=float(self.generation.get("temperature") or 1.0),
-            top_p=float(self.generation.get("top_p") or 1.0),
-            top_k=int(self.generation.get("top_k", 50) or 0),
-            min_p=float(self.generation.get("min_p") or 0.0),
+            temperature=self._said("temperature", 1.0),
+            top_p=self._said("top_p", 1.0),
+            top_k=max(0, int(self._said("top_k", 0))),
+            min_p=self._said("min_p", 0.0),
         )
+
+    def _said(self, key: str, otherwise: float) -> float:
+        value = self.generation.get(key)
+        if value is None:
+            return otherwise
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise UsageError(f"{str(self.folder / 'generation_config.json')!r}: {key} is {value!r}, which is no number")
+        return float(value)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -62,7 +62,12 @@ class ReplayTokenizer:
     """Prompts as bytes above `OURS`, markers as one id; ids of the model are known by the texts of the run."""
 
     def __init__(self, thinking: ThinkingFormat, texts: dict[tuple[int, ...], str]) -> None:
-        self._markers = {thinking.open: (), thinking.close: (CLOSE,), thinking.cue: (CUE,)}
+        self._markers = {
+            thinking.open: (),
+            thinking.ends_with: (CLOSE,),
+            thinking.close: (CLOSE,),
+            thinking.cue: (CUE,),
+        }
         self._texts = texts
 
     def render(self, messages: Sequence[Message], *, chat: bool = True) -> tuple[int, ...]:

@@ -53,8 +53,8 @@ async def _think_on(
 ) -> Trace:
     """One generation of thinking, from the start or from what is ``known``.
 
-    One token more than ``top`` is asked for: a closing marker in that place tells a natural end at exactly
-    ``top`` tokens from a cut.
+    As many tokens more than ``top`` are asked for as the closing marker has: the marker in that place tells a natural
+    end at exactly ``top`` tokens from a cut, and no trace ends within a marker of several tokens.
     """
     limit = session.limit(prompt, top)
     before = known.token_ids if known else ()
@@ -62,7 +62,7 @@ async def _think_on(
     seed = session.seed(prompt, sample, position, separate)
     request = Request(
         prompt=Continuation(token_ids=prompt.token_ids + before),
-        max_tokens=limit - len(before) + 1,
+        max_tokens=limit - len(before) + max(1, len(session.markers.end_ids)),
         sampling=session.sampling,
         seed=seed,
         stop_ids=session.markers.stop_ids,

@@ -26,7 +26,8 @@ Listener = Callable[[Event], None]
 IN_FLIGHT_PER_SLOT = 2
 """Units open for each slot of a backend: one in the engine, one being judged, so that neither waits."""
 FAILED_IN_A_ROW = 8
-"""Requests to one model that fail one after the other, each after its retries, before its server counts as gone."""
+FAILING_FOR_S = 60.0
+"""A model counts as gone where so many problems failed one after the other, each after its retries, for so long."""
 
 
 async def carry_out(plan: Plan, *, listener: Listener = lambda _: None) -> Records:
@@ -60,7 +61,7 @@ class _Worker:
         self.plan = plan
         self.journal = journal
         self.listener = listener
-        self.failed_in_a_row: dict[str, int] = {}
+        self.failing: dict[str, tuple[float, set[str]]] = {}
         self.slots = {s.spec: asyncio.Semaphore(s.backend.concurrency) for s in plan.sessions}
 
     async def run_all(self) -> None:
@@ -182,10 +183,13 @@ class _Worker:
         if error.is_fatal:
             raise error
         spec = unit.session.spec
-        self.failed_in_a_row[spec] = self.failed_in_a_row.get(spec, 0) + 1 if error.is_retryable else 0
-        if self.failed_in_a_row[spec] >= max(FAILED_IN_A_ROW, unit.session.backend.concurrency):
-            count = self.failed_in_a_row[spec]
-            raise BackendError(f"{count} requests to {spec!r} failed one after the other, last: {error}", is_fatal=True)
+        if error.is_retryable:
+            since, failed = self.failing.setdefault(spec, (time.monotonic(), set()))
+            failed.add(unit.prompt.problem.id)
+            if len(failed) >= FAILED_IN_A_ROW and time.monotonic() - since >= FAILING_FOR_S:
+                raise BackendError(
+                    f"{len(failed)} problems asked of {spec!r} failed one after the other, last: {error}", is_fatal=True
+                )
         problem = unit.prompt.problem
         for budget in budgets:
             self._record(
@@ -203,7 +207,7 @@ class _Worker:
 
     def _came(self, unit: Unit) -> None:
         """Note that a model answers."""
-        self.failed_in_a_row[unit.session.spec] = 0
+        self.failing.pop(unit.session.spec, None)
 
     def _record(self, event: Event) -> None:
         self.journal.append(event, time.monotonic())

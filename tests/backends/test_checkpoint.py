@@ -105,7 +105,7 @@ def test_what_the_makers_say(tmp_path: Path) -> None:
     assert checkpoint.active_parameters == 76
     info = checkpoint.info(active_parameters=checkpoint.active_parameters, engine="any 1")
     assert (info.layers, info.width, info.context_tokens, info.name) == (3, 4, 128, "m")
-    assert info.sampling == Sampling(0.6, 0.95, 50)  # transformers' own default of top_k
+    assert info.sampling == Sampling(0.6, 0.95)
     assert "repetition_penalty = 1.2" in info.notes[0]
     assert info.fingerprint == checkpoint.fingerprint()
     write(path / "model.safetensors", LAYER | EMBEDDING | HEAD)
@@ -125,3 +125,31 @@ def test_a_configuration_that_cannot_be_read(tmp_path: Path, content: str) -> No
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(UsageError):
         open_checkpoint("any", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("generation", "sampling"),
+    [
+        ({}, None),
+        ({"eos_token_id": 3}, None),
+        ({"do_sample": False, "temperature": 0.6}, Sampling()),
+        ({"temperature": 0.6, "top_p": 0.95}, Sampling(0.6, 0.95)),  # as some makers write it
+        ({"do_sample": True}, Sampling(1.0)),
+        ({"do_sample": True, "temperature": 0.7, "top_k": 20, "min_p": 0.05}, Sampling(0.7, 1.0, 20, 0.05)),
+        ({"temperature": 0}, Sampling(0.0)),
+        ({"do_sample": True, "top_k": -1, "temperature": None}, Sampling(1.0)),
+    ],
+)
+def test_sampling_is_what_the_makers_wrote(
+    tmp_path: Path, generation: dict[str, object], sampling: Sampling | None
+) -> None:
+    path = folder(tmp_path / "m", {})
+    (path / "generation_config.json").write_text(json.dumps(generation))
+    assert open_checkpoint("any", str(path)).sampling == sampling
+
+
+def test_a_temperature_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    path = folder(tmp_path / "m", {})
+    (path / "generation_config.json").write_text('{"temperature": "warm"}')
+    with pytest.raises(UsageError, match="temperature is 'warm', which is no number"):
+        _ = open_checkpoint("any", str(path)).sampling

@@ -250,3 +250,37 @@ async def test_a_served_marker_may_be_spelled_with_other_tokens() -> None:
     served = await serve(session, session.prompt(problem, [Message("user", "q")]), 0, 50)
     assert (served.made.thinking_ids, served.made.ending) == (tuple(b"so"), Ending.CLOSED)
     assert served.answer.text == "42"
+
+
+SPELLED = ThinkingFormat("spelled", "<think>", "</thought>")
+"""A closing marker of ten tokens: its bytes."""
+
+
+class SpellingBackend(ScriptedBackend):
+    """Reads a spelled marker as the end of the thinking, as a model that learnt it as text does."""
+
+    async def _script(self, prompt: tuple[int, ...], request: Request) -> tuple[int, ...]:
+        text = self.tokenizer.decode(prompt).partition("<think>")[2]
+        if SPELLED.close in text:
+            thought = text.partition(SPELLED.close)[0]
+            return (*f"{len(thought)} bytes".encode(), 260)
+        return (*f"so it is 42.{SPELLED.close}".encode()[len(text) :], *b" answer", 260)
+
+
+def spelling() -> Given:
+    return Given({"adder": SpellingBackend(adder, name="adder", thinking=SPELLED)}, {"doubling": Doubling(3)})
+
+
+async def test_a_marker_of_several_tokens_is_never_cut_in_two(tmp_path: Path) -> None:
+    """At every budget round the natural end: one trace, separate runs and a trace gone on with say the same."""
+    ladder = (0, 5, *range(10, 26), 64)
+    study = changed(budgets=ladder)
+    shared = await sweep(tmp_path / "shared", study, spelling())
+    separate = await sweep(tmp_path / "separate", changed(study, traces="separate"), spelling())
+    assert facts(shared) == facts(separate)
+    for top in (10, 12, 13, 17, 22):
+        await sweep(tmp_path / f"grown{top}", changed(study, budgets=(0, top)), spelling())
+        grown = await sweep(tmp_path / f"grown{top}", study, spelling())
+        assert facts(grown) == facts(shared)
+    assert {(a.budget or 0) >= 12 for a in shared.records.attempts.values() if not a.is_forced} == {True}
+    assert {a.answer for a in shared.records.attempts.values() if not a.is_forced} == {"12 bytes"}

@@ -69,7 +69,10 @@ async def test_a_run_is_not_gone_on_with_by_other_sampling(tmp_path: Path) -> No
         await sweep(tmp_path, changed(limit=9), drawn_by(Sampling(0.7)))
 
 
-async def test_a_server_that_is_gone_ends_the_run_and_the_run_goes_on_later(tmp_path: Path) -> None:
+async def test_a_server_that_is_gone_ends_the_run_and_the_run_goes_on_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("thinkcurve.runner.FAILING_FOR_S", 0.0)
     calls = {"left": 30}
 
     def dying(asked: Asked) -> str:
@@ -82,13 +85,37 @@ async def test_a_server_that_is_gone_ends_the_run_and_the_run_goes_on_later(tmp_
     hasty = RetryPolicy(attempts=2, first_wait_s=0.001)
     plan.sessions = [dataclasses.replace(session, retry=hasty) for session in plan.sessions]
     try:
-        with pytest.raises(BackendError, match="8 requests to 'adder' failed one after the other, last: connection"):
+        with pytest.raises(
+            BackendError, match="8 problems asked of 'adder' failed one after the other, last: connection"
+        ):
             await asyncio.wait_for(carry_out(plan), 60)
     finally:
         await plan.aclose()
     run = await sweep(tmp_path)
     assert len(run.attempts) == 100
     assert not run.records.failures
+
+
+async def test_a_problem_that_always_fails_and_a_short_outage_end_no_run(tmp_path: Path) -> None:
+    """Neither many budgets of one problem nor many problems within a moment say that a server is gone."""
+    calls = {"n": 0}
+
+    def patchy(asked: Asked) -> str:
+        calls["n"] += 1
+        if asked.prompt == "double 3" or 20 < calls["n"] < 60:
+            raise BackendError("HTTP 500", is_retryable=True)
+        return adder(asked)
+
+    study = changed(budgets=tuple(range(12)), traces="separate")
+    plan = await prepare(study, tmp_path, given=given(patchy, concurrency=4))
+    hasty = RetryPolicy(attempts=2, first_wait_s=0.001)
+    plan.sessions = [dataclasses.replace(session, retry=hasty) for session in plan.sessions]
+    try:
+        records = await asyncio.wait_for(carry_out(plan), 60)
+    finally:
+        await plan.aclose()
+    assert len(records.attempts) + len(records.failures) == 240
+    assert len([f for f in records.failures.values() if f.problem.endswith("/3")]) == 12
 
 
 async def test_single_failures_do_not_end_a_run(tmp_path: Path) -> None:

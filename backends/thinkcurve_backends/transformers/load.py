@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,15 +99,16 @@ def load_model(checkpoint: Checkpoint, options: Options, dtype: str, device: tor
     place = "auto" if options.device == "auto" else {"": device}
     try:
         automatic: Any = transformers.AutoModelForCausalLM
-        model, report = automatic.from_pretrained(
-            checkpoint.folder,
-            dtype=getattr(torch, dtype),
-            device_map=place,
-            local_files_only=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-            **given,
-        )
+        with _without_bars():
+            model, report = automatic.from_pretrained(
+                checkpoint.folder,
+                dtype=getattr(torch, dtype),
+                device_map=place,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+                **given,
+            )
     except Exception as error:  # transformers raises whatever a damaged or unknown checkpoint makes it raise
         raise UsageError(f"transformers cannot load {str(checkpoint.folder)!r}: {_line(error)}") from error
     _check_complete(checkpoint, report)
@@ -123,6 +126,20 @@ def whole_fingerprint(checkpoint: Checkpoint, options: Options) -> str:
     if options.quantization:
         parts.append(options.quantization)
     return found if len(parts) == 1 else hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """No progress bars of transformers' own between our lines."""
+    from transformers.utils import logging
+
+    were_shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if were_shown:
+            logging.enable_progress_bar()
 
 
 def active_parameters_of(checkpoint: Checkpoint, options: Options) -> int | None:
