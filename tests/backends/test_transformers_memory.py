@@ -132,3 +132,50 @@ def test_logits_that_are_no_numbers_end_their_request_only(backend: Transformers
     assert "not numbers" in str(came[0])
     assert ids(came[1:]) == expected[1:]
     assert ids(asyncio.run(answers(backend, requests(6)[1:]))) == expected[1:]
+
+
+def out_of_memory_once(real: Callable[..., Any], *, at: int) -> Callable[..., Any]:
+    """A function that runs out of memory at its ``at``-th call."""
+    calls = {"n": 0}
+
+    def call(*given: Any, **named: Any) -> Any:
+        calls["n"] += 1
+        if calls["n"] == at:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(*given, **named)
+
+    return call
+
+
+@pytest.mark.parametrize("at", [1, 5, 20])
+def test_out_of_memory_while_drawing_makes_the_step_again(
+    backend: Transformers, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    expected = ids(asyncio.run(answers(backend, requests(8))))
+    from thinkcurve_backends.transformers import scheduler
+
+    monkeypatch.setattr(scheduler, "draw", out_of_memory_once(scheduler.draw, at=at))
+    assert ids(asyncio.run(answers(backend, requests(8)))) == expected
+    assert backend.scheduler.n_halvings == 1
+
+
+def test_where_a_prefix_cannot_be_kept_nothing_is_lost_but_the_prefix(
+    backend: Transformers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = ids(asyncio.run(answers(backend, requests(8))))
+    store = backend.engine.store  # type: ignore[attr-defined]
+    monkeypatch.setattr(store, "keep", out_of_memory_once(store.keep, at=2))
+    assert ids(asyncio.run(answers(backend, requests(8)))) == expected
+    assert backend.scheduler.n_halvings == 0
+
+
+@pytest.mark.parametrize("part", ["release", "place"])
+def test_no_request_waits_for_ever_where_the_engine_breaks(
+    backend: Transformers, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    def broken(*given: Any, **named: Any) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(backend.engine, part, broken)
+    came = asyncio.run(answers(backend, requests(6)))
+    assert all(isinstance(error, BackendError) and error.is_fatal for error in came), came

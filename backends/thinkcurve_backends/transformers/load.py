@@ -131,8 +131,9 @@ def whole_fingerprint(checkpoint: Checkpoint, options: Options) -> str:
 @contextmanager
 def _without_bars() -> Iterator[None]:
     """No progress bars of transformers' own between our lines."""
-    from transformers.utils import logging
+    from transformers.utils import logging as untyped
 
+    logging: Any = untyped
     were_shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:

@@ -18,6 +18,8 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from thinkcurve_backends.transformers.flash import flash_chunk, flash_singles
+from thinkcurve_backends.transformers.memory import free_memory, is_out_of_memory
 from thinkcurve_backends.transformers.prefix import Layers, PrefixStore, common_length
 from thinkcurve_backends.transformers.rows import Row
 
@@ -53,11 +55,11 @@ def attend(
     if sliding_window is None:
         sliding_window = getattr(module, "sliding_window", None)
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
-    rule = _Rule(scale, sliding_window or 0, softcap or 0.0, s_aux)
+    rule = Rule(scale, sliding_window or 0, softcap or 0.0, s_aux)
     return step.attend(module.layer_idx, query[0], key[0], value[0], rule).unsqueeze(0), None
 
 
-class _Rule:
+class Rule:
     """How one layer attends."""
 
     __slots__ = ("scale", "sinks", "softcap", "window")
@@ -150,13 +152,7 @@ class RaggedEngine:
     def release(self, row: Row, *, is_kept: bool) -> None:
         """Keep what the row computed, and move the last row into its place."""
         if is_kept:
-            slot = row.slot
-            self.store.keep(
-                row.ids[: row.n_done],
-                lambda a, b: {
-                    i: (k[slot, :, a:b].clone(), v[slot, :, a:b].clone()) for i, (k, v) in self.layers.items()
-                },
-            )
+            self._keep(row)
         else:  # what is not a number would spread through masked places, too: nought times it is not nought
             for keys, values in self.layers.values():
                 keys[row.slot] = 0
@@ -169,6 +165,21 @@ class RaggedEngine:
             self.rows[row.slot] = moved
             moved.slot = row.slot
         row.slot, row.n_done = -1, 0
+
+    def _keep(self, row: Row) -> None:
+        """Hold what a row computed; where memory does not suffice for that, nothing of the kind is held any more."""
+
+        def read(start: int, end: int) -> Layers:
+            place = row.slot, slice(None), slice(start, end)
+            return {i: (k[place].clone(), v[place].clone()) for i, (k, v) in self.layers.items()}
+
+        try:
+            self.store.keep(row.ids[: row.n_done], read)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self.store.clear()
+            free_memory()
 
     def shrink(self) -> None:
         """Give all memory back but the model's; from now on half as much is kept for later prompts."""
@@ -224,7 +235,7 @@ class _Step:
         self._tensors: dict[tuple[object, ...], Any] = {}
 
     def attend(
-        self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, rule: _Rule
+        self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, rule: Rule
     ) -> torch.Tensor:
         """(heads, tokens, width) of all rows in, (tokens, heads, width) out."""
         keys, values = self.engine._layer(layer, key, value)
@@ -236,7 +247,7 @@ class _Step:
             values[slots, :, lengths] = value[:, :at].transpose(0, 1)
             singles = query[:, :at].transpose(0, 1)
             if self.engine.kernel == "flash_attention_2":
-                out[:at] = _flash_singles(singles, keys, values, slots, lengths, rule)
+                out[:at] = flash_singles(singles, keys, values, slots, lengths, rule)
             elif self.is_one_by_one:
                 self._one_by_one(out, singles, keys, values, rule)
             else:
@@ -251,7 +262,7 @@ class _Step:
         return out
 
     def _one_by_one(
-        self, out: torch.Tensor, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, rule: _Rule
+        self, out: torch.Tensor, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, rule: Rule
     ) -> None:
         """Each row by itself over its own length."""
         n_groups = keys.shape[1]
@@ -263,7 +274,7 @@ class _Step:
                 out.shape[1:]
             )
 
-    def _batched(self, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, rule: _Rule) -> torch.Tensor:
+    def _batched(self, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, rule: Rule) -> torch.Tensor:
         """All rows at once over the longest length, the rest masked. Heads that share keys stand as queries."""
         n_rows = len(self.engine.rows)
         slots, _ = self._places(query.device)
@@ -278,13 +289,13 @@ class _Step:
         out = _core(self.engine.kernel, grouped, *held, mask, rule).reshape(n_rows, query.shape[1], -1)
         return out if self.is_dense else out[slots]
 
-    def _chunk(self, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, rule: _Rule) -> torch.Tensor:
+    def _chunk(self, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, rule: Rule) -> torch.Tensor:
         """Several tokens of one row, each seeing those up to itself."""
         import torch
 
         n, end = query.shape[2], keys.shape[2]
         if self.engine.kernel == "flash_attention_2":
-            return _flash_chunk(query, keys, values, rule)
+            return flash_chunk(query, keys, values, rule)
         share = query.shape[1] // keys.shape[1]
         if share > 1:
             keys, values = keys.repeat_interleave(share, 1), values.repeat_interleave(share, 1)
@@ -332,7 +343,7 @@ def _core(
     keys: torch.Tensor,
     values: torch.Tensor,
     mask: torch.Tensor | str | None,
-    rule: _Rule,
+    rule: Rule,
 ) -> torch.Tensor:
     """Softmax of scores times values, all of shape (rows, heads, tokens, width); ``mask`` may be ``"causal"``."""
     import torch
@@ -358,40 +369,3 @@ def _core(
         scores = torch.cat([scores, sinks], dim=-1)
     shares = scores.softmax(-1, dtype=torch.float32).to(values.dtype)
     return shares[..., :n_tokens] @ values
-
-
-def _flash_singles(
-    query: torch.Tensor,
-    keys: torch.Tensor,
-    values: torch.Tensor,
-    slots: torch.Tensor,
-    lengths: torch.Tensor,
-    rule: _Rule,
-) -> torch.Tensor:
-    """One token a row by flash-attn's kernel for caches, which reads each row over its own length."""
-    from flash_attn import flash_attn_with_kvcache  # pyright: ignore[reportMissingImports] - an extra of the user's
-
-    out: torch.Tensor = flash_attn_with_kvcache(
-        query.unsqueeze(1),
-        keys.transpose(1, 2),
-        values.transpose(1, 2),
-        cache_seqlens=(lengths + 1).int(),
-        cache_batch_idx=slots.int(),
-        **_flash_rule(rule),
-    )
-    return out.squeeze(1)
-
-
-def _flash_chunk(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, rule: _Rule) -> torch.Tensor:
-    from flash_attn import flash_attn_func  # pyright: ignore[reportMissingImports] - an extra of the user's
-
-    given = (tensor.transpose(1, 2) for tensor in (query, keys, values))
-    out: torch.Tensor = flash_attn_func(*given, **_flash_rule(rule))
-    return out.transpose(1, 2)
-
-
-def _flash_rule(rule: _Rule) -> dict[str, Any]:
-    if rule.sinks is not None:
-        raise NotImplementedError("flash-attn knows no attention sinks; use attention=eager")
-    window = (rule.window - 1, 0) if rule.window else (-1, -1)
-    return {"softmax_scale": rule.scale, "causal": True, "window_size": window, "softcap": rule.softcap}

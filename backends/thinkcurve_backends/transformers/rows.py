@@ -44,6 +44,18 @@ class Row:
     cached: int | None = None
     logprobs: list[float] = field(default_factory=list)
     tops: list[dict[int, float]] = field(default_factory=list)
+    _number: float | None = None
+
+    @property
+    def number(self) -> float:
+        """The random number of the next token, the same one until it is taken: a step may be made twice."""
+        if self._number is None:
+            self._number = self.numbers.random()
+        return self._number
+
+    def take_number(self) -> None:
+        """The token is drawn; the next one has a number of its own."""
+        self._number = None
 
     @property
     def n_pending(self) -> int:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from thinkcurve.backend import Stop
 from thinkcurve.errors import BackendError
+from thinkcurve_backends.transformers.memory import free_memory, is_out_of_memory
 from thinkcurve_backends.transformers.prefix import common_length
 from thinkcurve_backends.transformers.rows import Ended, Engine, Row
 from thinkcurve_backends.transformers.sampling import draw, log_probabilities
@@ -31,6 +32,7 @@ READ_TOKENS = 2048
 """The most tokens of one step: more would not make a GPU faster, and take memory."""
 LEAST_READ_TOKENS = 64
 """Below this many a step a single row that still runs out of memory is given up."""
+NO_NUMBERS = "the model's logits are not numbers here; dtype=float32 or bfloat16 may help"
 WORTH_WAITING = 16
 """Tokens in common with a row that is being read from which on a request waits for it."""
 
@@ -56,6 +58,7 @@ class Scheduler:
         self._prepare = prepare
         self._rows: list[Row] = []
         self._queue: deque[Row] = deque()
+        self._open: dict[int, Row] = {}
         self._wake = threading.Condition()
         self._end: BackendError | None = None
         self._thread: threading.Thread | None = None
@@ -67,6 +70,8 @@ class Scheduler:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="thinkcurve transformers", daemon=True)
                 self._thread.start()
+            self._open[id(row)] = row
+            row.future.add_done_callback(lambda _: self._open.pop(id(row), None))
             self._queue.append(row)
             self._wake.notify()
 
@@ -100,7 +105,7 @@ class Scheduler:
             end = BackendError(f"the engine stopped: {type(error).__name__}: {_line(error)}", is_fatal=True)
         with self._wake:
             self._end = self._end or end or BackendError("this model is closed", is_fatal=True)
-            left = [*self._rows, *self._queue]
+            left = [*self._open.values()]  # wherever they were when it happened: none may wait for ever
             self._rows.clear()
             self._queue.clear()
         for row in left:
@@ -115,21 +120,20 @@ class Scheduler:
             return self._end is None
 
     def _turn(self) -> None:
-        """One step and what belongs before and after it."""
-        for row in [row for row in self._rows if row.future.cancelled()]:
-            self._leave(row)
+        """One step and what belongs before and after it; where memory runs out in any of it, less at once."""
         try:
+            for row in [row for row in self._rows if row.future.done()]:
+                self._leave(row)
             self._admit()
             if not self._rows:
                 return
             finished, logits = self.engine.step(self._work())
+            if logits is not None:
+                self._advance(finished, logits)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             self._shrink(error)
-            return
-        if logits is not None:
-            self._advance(finished, logits)
 
     def _admit(self) -> None:
         """Fill free places from the queue, in order but for those that had better wait for a common beginning."""
@@ -175,7 +179,10 @@ class Scheduler:
         return work or [(self._rows[0], min(self._rows[0].n_pending, LEAST_READ_TOKENS))]
 
     def _advance(self, rows: list[Row], logits: torch.Tensor) -> None:
-        """Give each row its next token, and let those go that end with it."""
+        """Give each row its next token, and let those go that end with it.
+
+        All that takes memory comes first: until then no row has changed, and the step can be made again.
+        """
         highest, best = logits.max(-1)
         tokens: list[int] = best.tolist()
         broken = [number for number, value in enumerate(highest.tolist()) if not math.isfinite(value)]
@@ -183,18 +190,32 @@ class Scheduler:
         if drawn:
             chosen = logits if len(drawn) == len(rows) else logits[drawn]
             settings = [rows[n].request.sampling for n in drawn]
-            for n, token in zip(drawn, draw(chosen, settings, [rows[n].numbers.random() for n in drawn]), strict=True):
+            for n, token in zip(drawn, draw(chosen, settings, [rows[n].number for n in drawn]), strict=True):
                 tokens[n] = token
         self._note_probabilities(rows, logits, tokens)
+        gone: list[tuple[Row, Ended | BackendError]] = []
         for number, (row, token) in enumerate(zip(rows, tokens, strict=True)):
+            row.take_number()
             if number in broken:
-                self._leave(row, is_kept=False)
-                _fail(row, BackendError("the model's logits are not numbers here; dtype=float32 or bfloat16 may help"))
-                continue
-            ended = self._ended(row, token)
-            if ended is not None:
-                self._leave(row)
-                _finish(row, ended)
+                gone.append((row, BackendError(NO_NUMBERS)))
+            elif (ended := self._ended(row, token)) is not None:
+                gone.append((row, ended))
+        self._dismiss(gone)
+
+    def _dismiss(self, gone: list[tuple[Row, Ended | BackendError]]) -> None:
+        """Let rows go, then settle them: who asks for more of the same finds what they leave behind."""
+        failure: Exception | None = None
+        for row, outcome in gone:
+            try:
+                self._leave(row, is_kept=isinstance(outcome, Ended))
+            except (RuntimeError, MemoryError) as error:
+                failure = error
+            if isinstance(outcome, Ended):
+                _finish(row, outcome)
+            else:
+                _fail(row, outcome)
+        if failure is not None:
+            raise failure
 
     def _note_probabilities(self, rows: list[Row], logits: torch.Tensor, tokens: list[int]) -> None:
         asked = [n for n, row in enumerate(rows) if row.request.top_logprobs is not None]
@@ -238,8 +259,8 @@ class Scheduler:
         """Go on with half the rows, all of them from their ids; a row alone reads its prompt in smaller pieces."""
         n_rows = len(self._rows)
         self.engine.shrink()
-        _free_memory()
-        rows, self._rows = self._rows, []
+        free_memory()
+        rows, self._rows = [row for row in self._rows if not row.future.done()], []
         if n_rows <= 1 and self._read_tokens <= LEAST_READ_TOKENS:
             for row in rows:
                 n = len(row.ids)
@@ -252,28 +273,6 @@ class Scheduler:
             self.n_halvings += 1
         with self._wake:
             self._queue.extendleft(reversed(rows))
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether it says that memory ran out; a CPU and Apple's GPUs have no exception of their own for that."""
-    import torch
-
-    text = str(error)
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        "can't allocate memory" in text or "not enough memory" in text or "out of memory" in text
-    )
-
-
-def _free_memory() -> None:
-    import gc
-
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    elif torch.backends.mps.is_available():
-        torch.mps.empty_cache()
 
 
 def _line(error: BaseException) -> str:
