@@ -288,3 +288,18 @@ def test_one_event_loop_after_another(folder: Path) -> None:
     found = [asyncio.run(opened.generate(request)) for _ in range(2)]  # type: ignore[arg-type,var-annotated]
     assert ids_of(found[0]) == ids_of(found[1])
     asyncio.run(opened.aclose())
+
+
+@pytest.mark.parametrize("part", ["fork", "add"])
+async def test_no_request_waits_for_ever_where_mlx_fails(
+    backend: Mlx, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    from thinkcurve_backends.mlx import worker
+
+    def fail(*given: object) -> None:
+        raise RuntimeError("[malloc] Unable to allocate")
+
+    monkeypatch.setattr(worker.Prefixes, part, fail)
+    asked = (backend.generate(asking(prompt_of(backend, number), 8)) for number in range(6))
+    came = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 60)
+    assert all(isinstance(error, BackendError) and error.is_fatal for error in came), came

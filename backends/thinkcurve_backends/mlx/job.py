@@ -30,6 +30,7 @@ class Job:
     text: str | None = None
     cached: int = 0
     is_cancelled: bool = False
+    is_settled: bool = False
 
     @property
     def ending_ids(self) -> tuple[int, ...]:
@@ -60,6 +61,7 @@ class Job:
             else:
                 self.future.set_exception(error)
 
+        self.is_settled = True
         with contextlib.suppress(RuntimeError):
             self.loop.call_soon_threadsafe(wake)
 

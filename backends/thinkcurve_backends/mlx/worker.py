@@ -38,6 +38,7 @@ class Worker:
         self._batch = batch
         self._cache_tokens = cache_tokens
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._open: set[Job] = set()
         self._lock = threading.Lock()
         self._end = ""
         self._loaded: Future[tuple[int, int, tuple[str, ...]]] = Future()
@@ -54,6 +55,7 @@ class Worker:
         """Queue a request. Raises a fatal `BackendError` where this worker has ended."""
         with self._lock:
             self.check()
+            self._open.add(job)
             self._queue.put(job)
 
     def check(self) -> None:
@@ -84,17 +86,20 @@ class Worker:
             self._loaded.set_exception(error)
             return
         self._loaded.set_result((loaded.vocabulary, loaded.active_parameters, loaded.notes))
-        rows = Rows(loaded, self._device, self._batch, self._cache_tokens)
         try:
-            while not self._end:
-                self._take_in(rows)
-                rows.step()
+            rows = Rows(loaded, self._device, self._batch, self._cache_tokens)
+            try:
+                while not self._end:
+                    self._take_in(rows)
+                    rows.step()
+                    self._forget()
+            finally:
+                rows.close()
         except Exception as error:  # whatever the engine raises, those who wait must hear of it
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             self._close(f"MLX failed: {reason}; if memory ran out, lower batch or context_tokens")
         finally:
-            rows.close()
-            self._dismiss(rows)
+            self._dismiss()
             mx.clear_cache()
 
     def _take_in(self, rows: Rows) -> None:
@@ -107,14 +112,19 @@ class Worker:
             if job is not None:
                 rows.waiting.append(job)
 
-    def _dismiss(self, rows: Rows) -> None:
-        left = [*rows.running.values(), *rows.waiting]
+    def _forget(self) -> None:
+        """Let go of what is settled, now and then."""
+        if len(self._open) > 4 * self._batch:
+            with self._lock:
+                self._open = {job for job in self._open if not (job.is_settled or job.is_cancelled)}
+
+    def _dismiss(self) -> None:
+        """End every request that came in and was not settled, wherever it was when the worker ended."""
         with self._lock:
-            while not self._queue.empty():
-                job = self._queue.get_nowait()
-                left += [job] if job is not None else []
+            left, self._open = self._open, set()
         for job in left:
-            job.settle(BackendError(self._end, is_fatal=True))
+            if not job.is_settled:
+                job.settle(BackendError(self._end, is_fatal=True))
 
 
 class Rows:
