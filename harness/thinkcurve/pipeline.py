@@ -44,7 +44,11 @@ def _waiting(session: Session, trace: Trace) -> Trace:
     """A trace that the model ended, with "Wait" written where it wanted to close."""
     ids = trace.token_ids + session.markers.wait_ids
     return msgspec.structs.replace(
-        trace, token_ids=ids, thinking_tokens=len(ids), waits=(*trace.waits, trace.thinking_tokens)
+        trace,
+        token_ids=ids,
+        thinking_tokens=len(ids),
+        waits=(*trace.waits, trace.thinking_tokens),
+        wait_endings=(*trace.wait_endings, trace.ending),
     )
 
 
@@ -93,6 +97,7 @@ async def _think_on(
         ),
         wall_s=add(generation.wall_s, known.wall_s if known else 0.0),
         waits=known.waits if known else (),
+        wait_endings=known.wait_endings if known else (),
         wait_tokens=len(session.markers.wait_ids),
     )
 
@@ -136,9 +141,9 @@ def cuts(trace: Trace, ladder: Sequence[Budget]) -> list[tuple[Cut, list[Budget]
 def _cut_before_wait(trace: Trace, budget: Budget) -> Cut | None:
     """The cut of a budget with no room for thinking after a "Wait": the natural end before it stands, as it would have
     in a trace of that budget's own."""
-    for end in trace.waits:
+    for end, ending in zip(trace.waits, trace.wait_endings, strict=True):
         if budget is not None and end <= budget <= end + trace.wait_tokens:
-            return Cut(trace.token_ids[:end], Ending.CLOSED)
+            return Cut(trace.token_ids[:end], ending)
     return None
 
 

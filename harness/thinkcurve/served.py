@@ -13,7 +13,7 @@ import msgspec
 from thinkcurve.backend import Continuation, Generation, Request, Stop
 from thinkcurve.budget import Budget, Cut, Ending
 from thinkcurve.errors import UsageError
-from thinkcurve.pipeline import at_stop, flops_spent, ids_of, storable
+from thinkcurve.pipeline import answer, at_stop, flops_spent, ids_of, storable
 from thinkcurve.session import Prompt, Session
 from thinkcurve.store import Trace
 
@@ -32,7 +32,8 @@ async def serve(session: Session, prompt: Prompt, sample: int, budget: Budget) -
 
     The answer's reserve is never eaten by thinking; thinking that stopped early leaves room that a long answer could
     take, so what is beyond the reserve is cut off here. A natural end at exactly the budget cannot be told from a
-    forced one where the format writes nothing but its marker, and counts as forced.
+    forced one where the format writes nothing but its marker, and counts as forced. Thinking that was never closed,
+    because the model ended its turn or the context was full, is closed by us and answered in a second generation.
     """
     if prompt.prefix_ids:
         raise UsageError(
@@ -51,15 +52,19 @@ async def serve(session: Session, prompt: Prompt, sample: int, budget: Budget) -
     generation = await session.generate(request)
     ids = ids_of(generation)
     made, n_before = _split(session, ids, generation.stop, limit, budget)
+    if n_before is None:
+        trace = _trace(session, prompt, sample, budget, seed, generation, made, len(ids))
+        return Served(trace, made, await answer(session, prompt, sample, made, separate=budget))
+    kept = ids[n_before:][: session.study.answer_tokens]
     return Served(
-        trace=_trace(session, prompt, sample, budget, seed, generation, made, n_before),
+        trace=_trace(session, prompt, sample, budget, seed, generation, made, len(ids) - len(kept)),
         made=made,
-        answer=_answer(session, prompt, generation, ids[n_before:], len(ids)),
+        answer=_answer(session, prompt, generation, kept, n_before),
     )
 
 
-def _split(session: Session, ids: tuple[int, ...], stop: Stop, limit: int, budget: Budget) -> tuple[Cut, int]:
-    """The thinking of a generation, and how many ids come before its answer."""
+def _split(session: Session, ids: tuple[int, ...], stop: Stop, limit: int, budget: Budget) -> tuple[Cut, int | None]:
+    """The thinking of a generation, and how many ids come before its answer; ``None`` where it was never closed."""
     if budget is not None and len(ids) >= limit:
         forced = Cut(ids[:limit], Ending.BUDGET)
         closing = session.closing(forced)
@@ -68,8 +73,9 @@ def _split(session: Session, ids: tuple[int, ...], stop: Stop, limit: int, budge
     end = _natural_end(session, ids)
     if end is not None:
         return Cut(ids[: end[0]], Ending.CLOSED), end[1]
-    ending = {Stop.EOS: Ending.EOS, Stop.CONTEXT: Ending.CONTEXT}.get(stop, Ending.BUDGET)
-    return Cut(ids, Ending.CONTEXT if budget is None and ending is Ending.BUDGET else ending), len(ids)
+    if stop is Stop.EOS and len(ids) <= limit:
+        return Cut(ids, Ending.EOS), None
+    return Cut(ids[:limit], Ending.CONTEXT if budget is None or stop is Stop.CONTEXT else Ending.BUDGET), None
 
 
 def _natural_end(session: Session, ids: tuple[int, ...]) -> tuple[int, int] | None:
@@ -94,8 +100,9 @@ def _trace(
     seed: int,
     generation: Generation,
     made: Cut,
-    n_before: int,
+    n_spent: int,
 ) -> Trace:
+    """The thinking as a trace of its own; ``n_spent`` ids of the generation are not the answer's."""
     usage = generation.usage
     n_prompt = len(prompt.token_ids) if usage.prompt_tokens is None else usage.prompt_tokens
     return Trace(
@@ -112,35 +119,27 @@ def _trace(
         text=storable(session.tokenizer.decode(made.thinking_ids)),
         ending=made.ending,
         cached_tokens=usage.cached_tokens,
-        generated_spent=n_before,
-        flops_spent=flops_spent(session, n_prompt + n_before, usage.cached_tokens),
-        wall_s=_share(generation, n_before),
+        generated_spent=n_spent,
+        flops_spent=flops_spent(session, n_prompt + n_spent, usage.cached_tokens),
+        wall_s=_share(generation, n_spent),
     )
 
 
 def _answer(
-    session: Session, prompt: Prompt, generation: Generation, ids: tuple[int, ...], n_generated: int
+    session: Session, prompt: Prompt, generation: Generation, kept: tuple[int, ...], n_before: int
 ) -> Generation:
-    """The part after the thinking as a generation of its own, within the answer's reserve.
+    """The part after the thinking as a generation of its own, ``kept`` within the answer's reserve.
 
     ``cached_tokens`` is all that came before it: none of that was computed for the answer.
     """
-    reserve = session.study.answer_tokens
-    kept = ids[:reserve]
-    stop = Stop.LENGTH if len(ids) > reserve else generation.stop
-    usage = msgspec.structs.replace(
-        generation.usage,
-        prompt_tokens=None,
-        cached_tokens=None
-        if generation.usage.cached_tokens is None
-        else len(prompt.token_ids) + n_generated - len(ids),
-    )
+    is_cut = len(generation.token_ids or ()) > n_before + len(kept)
+    cached = None if generation.usage.cached_tokens is None else len(prompt.token_ids) + n_before
     own = Generation(
         text=session.tokenizer.decode(kept),
-        stop=stop,
+        stop=Stop.LENGTH if is_cut else generation.stop,
         token_ids=kept,
-        usage=usage,
-        wall_s=_share(generation, len(ids)),
+        usage=msgspec.structs.replace(generation.usage, prompt_tokens=None, cached_tokens=cached),
+        wall_s=_share(generation, len(kept)),
     )
     return at_stop(prompt.problem, own)
 

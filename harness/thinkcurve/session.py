@@ -171,6 +171,12 @@ def open_session(spec: str, backend: Backend, study: Study) -> Session:
             "--model-option think_open=TEXT --model-option think_close=TEXT"
         )
     sampling = sampling_of(study, backend.model)
+    idle = [name for name in ("top_p", "top_k", "min_p") if getattr(study, name) is not None]
+    if idle and sampling.temperature == 0 and study.temperature is None:
+        raise UsageError(
+            f"{' and '.join(idle)} would change nothing: model {spec!r} is sampled greedily, as its makers name no "
+            "temperature; give one, such as 0.8"
+        )
     if study.samples > 1 and sampling.temperature == 0:
         raise UsageError(
             f"{study.samples} samples at temperature 0, as model {spec!r} is sampled, would be the same sample again; "

@@ -39,8 +39,8 @@ class Trace(msgspec.Struct, frozen=True, tag_field="event", tag="trace"):
     ``budget`` is the budget that a separate trace was made for, ``None`` for a shared one. ``token_ids`` exclude
     the markers. ``wall_s`` is seconds from request to end under the study's concurrency; it, ``generated_spent`` and
     ``flops_spent`` are sums over continuations. ``cached_tokens`` is what the engine took from its KV cache. ``waits``
-    says after how many tokens the model ended its thinking and was told to go on (control ``extend``), by
-    ``wait_tokens`` tokens of ours, which are among ``token_ids``.
+    says after how many tokens the model ended its thinking (``wait_endings``: how) and was told to go on (control
+    ``extend``), by ``wait_tokens`` tokens of ours, which are among ``token_ids``.
     """
 
     model: str
@@ -60,6 +60,7 @@ class Trace(msgspec.Struct, frozen=True, tag_field="event", tag="trace"):
     flops_spent: float | None
     wall_s: float | None
     waits: tuple[int, ...] = ()
+    wait_endings: tuple[Ending, ...] = ()
     wait_tokens: int = 0
 
     @property

@@ -102,6 +102,8 @@ def _arrow_type(record: type[Attempt | Trace], name: str) -> Any:
     annotation = str(record.__annotations__[name])
     if annotation.startswith("tuple[int"):
         return pa.list_(pa.int32())
+    if annotation.startswith("tuple["):
+        return pa.list_(pa.string())
     kind = annotation.removesuffix(" | None")
     return {"int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}.get(kind, pa.string())
 

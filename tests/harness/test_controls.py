@@ -38,7 +38,11 @@ def doubter(asked: Asked) -> str:
 
 
 def facts(run: Run) -> set[tuple[object, ...]]:
-    return {(a.key, a.verdict, a.answer_ids, a.thinking_tokens, a.is_forced) for a in run.records.attempts.values()}
+    """What an attempt is, without its seed and what the run spent on it."""
+    return {
+        (a.key, a.verdict, a.answer_ids, a.thinking_tokens, a.is_forced, a.ending, a.total_tokens)
+        for a in run.records.attempts.values()
+    }
 
 
 def session_of(study: object = STUDY, function: object = adder, thinking: ThinkingFormat = THINK_TAGS) -> Session:
@@ -146,15 +150,48 @@ async def test_a_served_answer_keeps_to_its_reserve() -> None:
     assert served.answer.stop == "length"
 
 
-async def test_a_served_turn_that_ends_while_thinking_has_no_answer() -> None:
-    class Silent(ScriptedBackend):
-        async def _script(self, prompt: tuple[int, ...], request: Request) -> tuple[int, ...]:
-            return (*b"mumble", 260)
+class Hasty(ScriptedBackend):
+    """Ends its turn within the thinking of every third problem, without a closing marker."""
 
-    session = open_session("adder", Silent(adder), SERVER)
+    async def _script(self, prompt: tuple[int, ...], request: Request) -> tuple[int, ...]:
+        ids = await super()._script(prompt, request)
+        number = int(self.tokenizer.decode(prompt).partition("double ")[2].split("<")[0])
+        if number % 3 == 0 and CLOSE_ID not in prompt and CLOSE_ID in ids:
+            return (*ids[: ids.index(CLOSE_ID)], 260)
+        return ids
+
+
+def hasty() -> Given:
+    return Given({"adder": Hasty(adder, name="adder")}, {"doubling": Doubling()})
+
+
+async def test_a_served_turn_that_ends_while_thinking_is_closed_and_answered_as_a_trace_is(tmp_path: Path) -> None:
+    ladder = (0, 8, 64)
+    served = await sweep(tmp_path / "server", changed(SERVER, budgets=ladder), hasty())
+    truncated = await sweep(tmp_path / "truncate", changed(budgets=ladder), hasty())
+    same = ("answer_ids", "thinking_tokens", "verdict", "total_tokens")
+    ours, theirs = (
+        {a.key: [getattr(a, name) for name in same] for a in run.records.attempts.values()}
+        for run in (served, truncated)
+    )
+    assert ours == theirs
+    assert (truncated.attempts["ending"] == "eos").sum() > 0
+
+
+async def test_a_turn_that_ended_before_a_wait_keeps_that_ending(tmp_path: Path) -> None:
+    study = changed(EXTEND, budgets=(0, 4, 10, 16, 22, 28, 34, 40, 64))
+    shared = await sweep(tmp_path / "shared", study, hasty())
+    separate = await sweep(tmp_path / "separate", changed(study, traces="separate"), hasty())
+    assert facts(shared) == facts(separate)
+    assert "eos" in set(shared.attempts["ending"])
+
+
+async def test_all_that_a_served_generation_cost_is_in_the_ledger() -> None:
+    session = session_of(changed(SERVER, answer_tokens=5), lambda asked: "hm" if asked.wants_thinking else "x" * 99)
     problem = Doubling(1).problems()[0]
     served = await serve(session, session.prompt(problem, [Message("user", "q")]), 0, 50)
-    assert (served.made.ending, served.made.thinking_ids, served.answer.text) == (Ending.EOS, tuple(b"mumble"), "")
+    n_generated = 50 + session.markers.longest + 5
+    assert served.trace.generated_spent + len(served.answer.token_ids or ()) == n_generated
 
 
 async def test_a_budget_in_words_is_told_and_not_enforced(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from scripts import STUDY, Asked, Doubling, adder, changed, given, sweep
 from thinkcurve.backend import ModelInfo, Sampling
+from thinkcurve.cli.run import _drawn
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.plan import Given, prepare
 from thinkcurve.retry import RetryPolicy
@@ -61,6 +62,31 @@ async def test_how_tokens_were_drawn_is_in_the_manifest_and_asked_of_the_model(t
 async def test_samples_of_a_greedy_model_are_refused_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="2 samples at temperature 0, as model 'adder' is sampled"):
         await sweep(tmp_path, changed(samples=2), drawn_by(None))
+
+
+async def test_settings_that_would_change_nothing_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="top_p would change nothing: model 'adder' is sampled greedily"):
+        await sweep(tmp_path, changed(top_p=0.9), drawn_by(None))
+    await sweep(tmp_path, changed(top_p=0.9, temperature=0.0), drawn_by(None))
+
+
+@pytest.mark.parametrize(
+    ("wishes", "makers", "words"),
+    [
+        ({}, None, "greedy (its makers name no temperature)"),
+        ({}, Sampling(), "greedy (its makers' default)"),
+        ({"temperature": 0.0}, QWEN, "greedy"),
+        ({}, QWEN, "temperature 0.6, top-p 0.95, top-k 20 (its makers' default)"),
+        ({"temperature": 0.8}, QWEN, "temperature 0.8, top-p 0.95, top-k 20 (its makers' default)"),
+        ({"top_p": 0.5, "top_k": 7}, QWEN, "top-p 0.5, top-k 7, temperature 0.6 (its makers' default)"),
+        ({"temperature": 0.8}, None, "temperature 0.8"),
+    ],
+)
+def test_how_tokens_are_drawn_is_said_with_whose_wish_it_is(
+    wishes: dict[str, float], makers: Sampling | None, words: str
+) -> None:
+    study, model = changed(**wishes), ModelInfo("m", sampling=makers)
+    assert _drawn(sampling_of(study, model), study, model) == words
 
 
 async def test_a_run_is_not_gone_on_with_by_other_sampling(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import click
 from thinkcurve.cli.flags import model_option
 
 WIDTH = 79
+FORMAT_WIDTH = 12
+"""Columns of the name of a thinking format."""
 SPECS = {
     "embedded": ("embedded", "a tiny transformer that ships with thinkcurve; no key, no GPU"),
     "llamacpp": ("llamacpp:FILE.gguf", "any GGUF file, in process; or a llama-server: llamacpp:http://HOST:PORT"),
@@ -53,15 +55,26 @@ def _print_engines(as_json: bool) -> None:
 
 
 def _print_formats(as_json: bool) -> None:
-    import msgspec
+    from thinkcurve.formats import describe
 
-    from thinkcurve.formats import FAMILIES, FORMATS
-
+    formats = describe()
     if as_json:
-        rows = [{**msgspec.to_builtins(known), "families": FAMILIES[name]} for name, known in FORMATS.items()]
-        click.echo(msgspec.json.encode(rows))
+        import msgspec
+
+        click.echo(msgspec.json.encode(formats))
         return
-    _print_rows([(name, FAMILIES[name]) for name in FORMATS])
+    for known in formats:
+        words = known["cut"].removesuffix("\n").replace("\n", "\\n")
+        shown = f"{known['open']} … {known['close']}".replace("\n", "\\n")
+        lines = [*_wrapped(known["models"]), *_wrapped(shown)]
+        if words != known["close"]:
+            lines += _wrapped(f"cut: {words}")
+        for number, line in enumerate(lines):
+            click.echo(f"{'' if number else known['name']:<{FORMAT_WIDTH}} {line}".rstrip())
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH - FORMAT_WIDTH - 1, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _print_rows(rows: Sequence[tuple[str, str]]) -> None:
@@ -97,7 +110,7 @@ def _lines(value: object) -> list[str]:
         shown = {key: item for key, item in value.items() if item not in ("", {}, None)}
         parts = [f"{key} = {_words(item) if isinstance(item, bool) else repr(item)}" for key, item in shown.items()]
     else:
-        parts = [str(item) for item in value] if isinstance(value, list) and value else [_words(value)]
+        parts = [str(item) for item in value] if isinstance(value, (list, tuple)) and value else [_words(value)]
     width = WIDTH - 19
     return [line for part in parts for line in textwrap.wrap(part, width, subsequent_indent="  ")]
 
@@ -107,6 +120,6 @@ def _words(value: object) -> str:
         return "unknown"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value)) or "none"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -97,17 +97,19 @@ def _say_what_is_left(plan: Any, directory: Path) -> None:
 
 
 def _drawn(sampling: Any, study: Any, model: Any) -> str:
-    """How tokens are drawn, and by whose wish."""
+    """How tokens are drawn, and which of it is the model's makers' wish rather than the study's."""
     if sampling.temperature == 0:
-        words = "greedy"
-    else:
-        words = f"temperature {sampling.temperature:g}"
-        words += f", top-p {sampling.top_p:g}" if sampling.top_p < 1 else ""
-        words += f", top-k {sampling.top_k}" if sampling.top_k else ""
-        words += f", min-p {sampling.min_p:g}" if sampling.min_p else ""
-    if study.temperature is not None:
-        return words
-    return f"{words} (its makers' default)" if model.sampling else f"{words} (it names no default)"
+        if study.temperature is not None:
+            return "greedy"
+        return "greedy (its makers' default)" if model.sampling else "greedy (its makers name no temperature)"
+    neutral = {"temperature": None, "top_p": 1.0, "top_k": 0, "min_p": 0.0}
+    words: dict[bool, list[str]] = {True: [], False: []}
+    for key, nothing in neutral.items():
+        value = getattr(sampling, key)
+        if value != nothing:
+            words[getattr(study, key) is None].append(f"{key.replace('_', '-')} {value:g}")
+    makers = f"{', '.join(words[True])} (its makers' default)" if words[True] else ""
+    return ", ".join(part for part in (*words[False], makers) if part)
 
 
 def _report(plan: Any, directory: Path, took_s: float, *, as_json: bool) -> None:

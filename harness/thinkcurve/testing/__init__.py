@@ -3,8 +3,10 @@
 On the command line: ``thinkcurve doctor --backend SPEC``. In the tests of a backend of your own, with pytest and
 pytest-asyncio (``my_backend`` is a fixture that opens it; nothing here needs pytest):
 
+    import pytest
     from thinkcurve.testing import CHECKS, run_check
 
+    @pytest.mark.asyncio
     @pytest.mark.parametrize("check", CHECKS)
     async def test_conformance(check, my_backend):
         (await run_check(check, my_backend)).raise_if_failed()
