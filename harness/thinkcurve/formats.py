@@ -29,6 +29,8 @@ FAMILIES: dict[str, str] = {family.format.name: family.models for family in (*AL
 """Which models have a format."""
 CUSTOM = "custom"
 """The name of a format whose markers the user gave."""
+NONE = "none"
+"""What a user wishes for a model that does not think, whatever its template says."""
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -77,6 +79,8 @@ def find_format(
     """
     wish = wish or Wish()
     shown = _Shown(tokens, template, render, name)
+    if wish.thinking == NONE:
+        return None
     family = _wished(wish)
     if family is not None:
         return _fitted(family, shown, wish)
@@ -117,13 +121,16 @@ def _wished(wish: Wish) -> Family | None:
             return family
     raise UsageError(
         f"thinking format {wish.thinking!r} is not known.{did_you_mean(wish.thinking, FORMATS)} "
-        f"Known: {', '.join(FORMATS)}; other markers: think_open and think_close"
+        f"Known: {', '.join(FORMATS)}; {NONE}, for a model that does not think; "
+        "other markers: think_open and think_close"
     )
 
 
 def _recognised(shown: _Shown) -> Family | None:
     """The family that a model shows: first by how its template ends, then by what stands in it."""
     candidates = [family for family in ALL if _fits(family, shown)]
+    if any(not family.is_by_name for family in candidates):  # what a model shows goes before what it is called
+        candidates = [family for family in candidates if not family.is_by_name]
     if shown.render is not None:
         for family in candidates:
             rendered = shown.rendered(**_switched_on(family.switches, shown))

@@ -62,6 +62,7 @@ class _Worker:
         self.journal = journal
         self.listener = listener
         self.failing: dict[str, tuple[float, set[str]]] = {}
+        self.lost: dict[str, BackendError] = {}
         self.slots = {s.spec: asyncio.Semaphore(s.backend.concurrency) for s in plan.sessions}
 
     async def run_all(self) -> None:
@@ -76,9 +77,13 @@ class _Worker:
                         group.create_task(self._unit(unit, budgets)).add_done_callback(lambda _: room.release())
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
+        for error in self.lost.values():
+            raise error
 
     async def _unit(self, unit: Unit, budgets: list[Budget]) -> None:
         study = self.plan.study
+        if unit.session.spec in self.lost:
+            return
         if not study.is_separate:
             await self._ladder(unit, budgets, separate=None)
             return
@@ -86,7 +91,7 @@ class _Worker:
         for budget in budgets:
             if study.control.shares_trace:
                 await self._ladder(unit, [budget], separate=budget)
-            else:
+            elif unit.session.spec not in self.lost:
                 await carry_out(unit, budget)
 
     async def _ladder(self, unit: Unit, budgets: list[Budget], *, separate: Budget) -> None:
@@ -180,16 +185,19 @@ class _Worker:
 
         So is the last of many failures in a row that a later try could have mended: nothing answers any more.
         """
-        if error.is_fatal:
-            raise error
         spec = unit.session.spec
-        if error.is_retryable:
+        if error.is_fatal:
+            self._lose(spec, error)
+            return
+        if not error.is_retryable:
+            self._came(unit)  # it answered, if only to refuse this one
+        else:
             since, failed = self.failing.setdefault(spec, (time.monotonic(), set()))
             failed.add(unit.prompt.problem.id)
             if len(failed) >= FAILED_IN_A_ROW and time.monotonic() - since >= FAILING_FOR_S:
-                raise BackendError(
-                    f"{len(failed)} problems asked of {spec!r} failed one after the other, last: {error}", is_fatal=True
-                )
+                many = f"{len(failed)} problems asked of {spec!r} failed one after the other, last: {error}"
+                self._lose(spec, BackendError(many, is_fatal=True))
+                return
         problem = unit.prompt.problem
         for budget in budgets:
             self._record(
@@ -204,6 +212,12 @@ class _Worker:
                     str(error),
                 )
             )
+
+    def _lose(self, spec: str, error: BackendError) -> None:
+        """A model that can go on no longer: the last of them ends the run at once, the others go on without it."""
+        self.lost.setdefault(spec, error)
+        if len(self.lost) == len(self.plan.sessions):
+            raise error
 
     def _came(self, unit: Unit) -> None:
         """Note that a model answers."""

@@ -75,7 +75,9 @@ def _split(session: Session, ids: tuple[int, ...], stop: Stop, limit: int, budge
         return Cut(ids[: end[0]], Ending.CLOSED), end[1]
     if stop is Stop.EOS and len(ids) <= limit:
         return Cut(ids, Ending.EOS), None
-    return Cut(ids[:limit], Ending.CONTEXT if budget is None or stop is Stop.CONTEXT else Ending.BUDGET), None
+    if budget is None or stop is Stop.CONTEXT:
+        return Cut(ids[:limit], Ending.CONTEXT), None
+    return Cut(ids, Ending.BUDGET), len(ids)  # the engine did not keep to its budget: that is what it thought
 
 
 def _natural_end(session: Session, ids: tuple[int, ...]) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ import hashlib
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 import msgspec
 
@@ -79,6 +79,10 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
 
 GROWING = frozenset({"models", "tasks", "budgets", "samples", "limit", "model_options", "task_options", "sandbox"})
+
+
+SAMPLING = ("temperature", "top_p", "top_k", "min_p")
+"""Keys that are the model's own, or greedy, where they are not given."""
 
 
 def check_study(study: Study, where: str = "study") -> Study:
@@ -178,17 +182,34 @@ def study_from(raw: dict[str, Any], where: str) -> Study:
             raise UsageError(f"{where}: unknown key {key!r}.{did_you_mean(key, Study.__struct_fields__)}")
     if isinstance(fields.get("budgets"), list):
         fields["budgets"] = [parse_budget(b) if isinstance(b, str) else b for b in fields["budgets"]]
+    for key in ("control", "traces", "stratify", "sandbox"):
+        known = _choices(key)
+        if isinstance(fields.get(key), str) and fields[key] not in known:
+            near = did_you_mean(fields[key], known)
+            raise UsageError(f"{where}: {key} {fields[key]!r} is not known.{near} Known: {', '.join(known)}")
     try:
         return msgspec.convert(fields, Study)
     except msgspec.ValidationError as error:
         raise UsageError(f"{where}: {str(error).replace('$.', '').replace('`', chr(39))}") from error
 
 
+def _choices(key: str) -> list[str]:
+    """The words that a key takes."""
+    if key == "control":
+        return [control.value for control in Control]
+    hint = get_type_hints(Study)[key]
+    return [word for part in (hint, *get_args(hint)) for word in (get_args(part) or (part,)) if isinstance(word, str)]
+
+
 def merge(old: Study, new: Study) -> Study:
     """The study that holds both: what can grow is united, so a run never loses what it already has.
 
+    How tokens are drawn is the run's where the new study does not say.
+
     Raises `UsageError` where the two differ in their identity.
     """
+    unsaid = {key: getattr(old, key) for key in SAMPLING if getattr(new, key) is None}
+    new = msgspec.structs.replace(new, **unsaid)
     for key, value in old.identity.items():
         if new.identity[key] != value:
             raise UsageError(
@@ -233,7 +254,9 @@ def seed_of(study_seed: int, problem: str, sample: int, position: str) -> int:
 def run_name(study: Study) -> str:
     """A directory name that the same study always gets, however its ladder, samples or limit grow."""
     options = [study.model_options, study.task_options]
-    key = msgspec.json.encode([study.models, study.tasks, study.identity, *options], order="sorted")
+    usual = Study().identity
+    own = {key: value for key, value in study.identity.items() if value != usual[key]}  # a new key renames no run
+    key = msgspec.json.encode([study.models, study.tasks, own, *options], order="sorted")
     words = "-".join([*(_slug(m) for m in study.models[:2]), *(_slug(t) for t in study.tasks[:2])])
     return f"{words}-{hashlib.blake2b(key, digest_size=3).hexdigest()}"
 

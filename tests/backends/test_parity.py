@@ -21,6 +21,8 @@ from thinkcurve.backend import Backend, Continuation, Generation, Message, Reque
 from thinkcurve.plugins import open_backend
 
 NEAR = 0.02
+LEAST_POSITIONS = 500
+"""Positions that are compared before near ties, of all texts: fewer would prove little."""
 REFERENCE = "llamacpp"
 OTHERS = [engine for engine in engines.ENGINES if engine != REFERENCE]
 SUBJECTS = (
@@ -106,6 +108,7 @@ def check(
     backend, reference = opened(specs, engine, weights), opened(specs, REFERENCE, weights)
     asked = texts(model)
     whole, positions = compare(asyncio.run(greedy(reference, asked)), asyncio.run(greedy(backend, asked)))
+    assert positions > LEAST_POSITIONS
     with capsys.disabled():
         print(f"\n{engine} and {REFERENCE} on {model}: {whole} of {len(asked)} texts identical to their end, "
               f"{positions} positions before a near tie all identical")  # fmt: skip

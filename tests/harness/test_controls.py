@@ -321,3 +321,8 @@ async def test_a_marker_of_several_tokens_is_never_cut_in_two(tmp_path: Path) ->
         assert facts(grown) == facts(shared)
     assert {(a.budget or 0) >= 12 for a in shared.records.attempts.values() if not a.is_forced} == {True}
     assert {a.answer for a in shared.records.attempts.values() if not a.is_forced} == {"12 bytes"}
+
+
+def test_a_wait_that_closes_the_thinking_is_refused() -> None:
+    with pytest.raises(UsageError, match="holds a thinking marker of model 'adder'"):
+        session_of(changed(EXTEND, wait="Wait</think>"))

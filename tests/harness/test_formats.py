@@ -174,7 +174,7 @@ def test_off_is_what_the_makers_template_writes_for_no_thinking() -> None:
 
 def test_the_embedded_model_thinks_in_an_opened_tag() -> None:
     header = pytest.importorskip("thinkcurve_backends.llamacpp.header")
-    package = Path(header.__file__).parent
+    package = Path(header.__file__).parents[1]
     read = header.read_header(package / "embedded" / "thinkcurve-tiny.gguf")
     model = Model(read.metadata["tokenizer.chat_template"], frozenset(read.tokens), "thinkcurve-tiny llama")
     found = model.find()

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts import STUDY, Asked, adder, changed, failing, given, requests, said, sweep, thinking_of
+from scripts import STUDY, Asked, Doubling, adder, changed, failing, given, requests, said, sweep, thinking_of
 from thinkcurve.budget import Ending
 from thinkcurve.errors import BackendError
-from thinkcurve.plan import prepare
+from thinkcurve.plan import Given, prepare
 from thinkcurve.problem import Verdict
 from thinkcurve.run import load_run
 from thinkcurve.run import sweep as blocking_sweep
@@ -286,3 +286,19 @@ async def test_a_failed_answer_does_not_take_its_siblings_along(tmp_path: Path) 
     assert 0 < len(records.failures) < 20
     assert Verdict.CORRECT in {a.verdict for a in records.attempts.values()}
     assert len(records.attempts) + len(records.failures) == 100
+
+
+async def test_a_model_that_is_gone_does_not_keep_the_others_from_going_on(tmp_path: Path) -> None:
+    def refuse(asked: Asked) -> str:
+        raise BackendError("wrong key", is_fatal=True)
+
+    objects = Given(
+        {"dead": given(refuse).backends["adder"], "adder": given().backends["adder"]}, {"doubling": Doubling()}
+    )
+    study = changed(models=("dead", "adder"))
+    with pytest.raises(BackendError, match="wrong key"):
+        await sweep(tmp_path, study, objects)
+    run = load_run(tmp_path)
+    assert (run.attempts["model"] == "adder").sum() == 100
+    whole = await sweep(tmp_path, study, Given({**objects.backends, "dead": given().backends["adder"]}, objects.tasks))
+    assert len(whole.attempts) == 200

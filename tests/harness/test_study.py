@@ -90,3 +90,18 @@ def test_seeds_are_stable_and_differ_by_everything_that_names_them() -> None:
 
 def test_default_study_is_valid() -> None:
     assert check_study(Study()) == Study()
+
+
+def test_a_study_that_does_not_say_how_to_sample_goes_on_as_the_run_was() -> None:
+    old = Study(temperature=0.8, top_p=0.9, samples=4, budgets=(0, 64))
+    merged = merge(old, Study(budgets=(0, 128)))
+    assert (merged.temperature, merged.top_p, merged.samples, merged.budgets) == (0.8, 0.9, 4, (0, 64, 128))
+    with pytest.raises(UsageError, match=r"temperature = 0\.8, this study has 0\.5"):
+        merge(old, Study(temperature=0.5))
+
+
+def test_the_name_of_a_run_depends_on_what_is_not_usual() -> None:
+    usual = Study(temperature=None, wait="Wait")
+    assert run_name(usual) == run_name(Study(budgets=(0, 1), samples=1))
+    assert run_name(usual) != run_name(Study(temperature=0.8))
+    assert run_name(usual) != run_name(Study(model_options={"embedded": {"slots": 2}}))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import sys
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 JSON_SCHEMA = 1
 WIDTH = 80
+CLOSING_S = 10.0
+"""How long a backend may take to close before it is left behind."""
 MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("–", "yellow")}
 NAME = 15
 """Columns of the longest name of a check and a space."""
@@ -43,20 +47,35 @@ def try_backend(spec: str, options: Sequence[str], checks: Sequence[str], *, as_
     if not as_json:
         _print_head(spec, backend, width)
 
-    async def carry_out() -> list[Outcome]:
-        try:
-            return await run_checks(
-                backend, chosen, listener=(lambda _: None) if as_json else (lambda outcome: _print(outcome, width))
-            )
-        finally:
-            await backend.aclose()
+    async def carry_out() -> int:
+        outcomes = await run_checks(
+            backend, chosen, listener=(lambda _: None) if as_json else (lambda outcome: _print(outcome, width))
+        )
+        if as_json:
+            _print_json(spec, backend, outcomes)
+        else:
+            _print_sum(outcomes, width)
+        code = 1 if any(outcome.status == "failed" for outcome in outcomes) else 0
+        await _leave(backend, code)
+        return code
 
-    outcomes = asyncio.run(carry_out())
-    if as_json:
-        _print_json(spec, backend, outcomes)
-    else:
-        _print_sum(outcomes, width)
-    return 1 if any(outcome.status == "failed" for outcome in outcomes) else 0
+    return asyncio.run(carry_out())
+
+
+async def _leave(backend: Backend, code: int) -> None:
+    """Close the backend; where that, or a request it swallowed, never ends, end the process: all has been said."""
+    closing = asyncio.ensure_future(backend.aclose())
+    await asyncio.wait([closing], timeout=CLOSING_S)
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=CLOSING_S)
+    if any(not task.done() for task in left):
+        sys.stdout.flush()
+        os._exit(code)
+    if not closing.cancelled():
+        closing.exception()  # the check of closing has said it
 
 
 def _print_head(spec: str, backend: Backend, width: int) -> None:

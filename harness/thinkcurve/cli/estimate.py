@@ -49,15 +49,21 @@ async def estimate(plan: Plan, *, probes: int = PROBES) -> Estimate:
     return Estimate(
         attempts=plan.n_attempts,
         attempts_done=plan.n_attempts - n_answers,
-        requests_at_most=n_answers + len(tops),
+        requests_at_most=n_answers + (0 if plan.study.control is Control.SERVER else len(tops)),
         traces=len(tops),
         answers_at_most=n_answers,
         thinking_tokens_at_most=None if None in tops else sum(top for top in tops if top is not None),
         answer_tokens_at_most=n_answers * plan.study.answer_tokens,
-        prompt_tokens=sum(len(unit.prompt.token_ids) for unit, _ in todo),
+        prompt_tokens=sum(_prompt_tokens(plan, unit, budgets) for unit, budgets in todo),
         generated_tokens_expected=None if probed is None else round(probed[0] * len(todo)),
         wall_s_expected=None if probed is None else probed[1] * len(todo),
     )
+
+
+def _prompt_tokens(plan: Plan, unit: Unit, budgets: list[Budget]) -> int:
+    """The tokens of the prompts that a unit's traces begin with: one, or one a budget."""
+    asked = [unit.prompt.at(budget) for budget in budgets] if plan.study.is_separate else [unit.prompt]
+    return sum(len(prompt.token_ids) for prompt in asked)
 
 
 def _traces_needed(plan: Plan, unit: Unit, budgets: list[Budget]) -> list[Budget]:

@@ -119,6 +119,7 @@ def study_of(settings: Settings, decoding: Decoding, *, is_chat: bool) -> Study:
         tasks=("lm-eval",),
         budgets=(settings.budget,),
         chat_template=is_chat,
+        min_p=0.0 if decoding.temperature else None,  # as the rest: lm-eval's own, not the model's makers'
         **msgspec.structs.asdict(decoding),
     )
     return check_study(study, "model_args or generation_kwargs")

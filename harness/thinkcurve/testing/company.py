@@ -69,7 +69,7 @@ async def cancellation(subject: Subject) -> str:
     long = Request(Continuation(whole.prompt), max(min(room, 4096), n))
     slow_s = SLOW_S + 5 * usual_s
     n_open = min(subject.backend.concurrency, 256)
-    await _cancel(subject, [long] * n_open, wait_s=min(max(usual_s / 2, 0.02), 1.0))
+    n_running = await _cancel(subject, [long] * n_open, wait_s=min(max(usual_s / 2, 0.02), 1.0))
     next_ = asyncio.ensure_future(subject.ask(whole.prompt, n))
     done, _ = await asyncio.wait([next_], timeout=min(slow_s, subject.patience_s))
     if not done:
@@ -82,11 +82,12 @@ async def cancellation(subject: Subject) -> str:
         await subject.same(whole.prompt, whole.ids, subject.ids_of(next_.result()), "the request after cancelled ones")
     ]
     said += await _cancelled_while_waiting(subject)
-    return remarks(f"{n_open} running and 8 waiting ones", *said)
+    ended = f" ({n_open - n_running} more had ended before)" if n_running < n_open else ""
+    return remarks(f"{n_running} running{ended} and 8 waiting ones", *said)
 
 
-async def _cancel(subject: Subject, requests: list[Request], wait_s: float) -> None:
-    """Open requests, and cancel them in the middle."""
+async def _cancel(subject: Subject, requests: list[Request], wait_s: float) -> int:
+    """Open requests, and cancel them in the middle; how many were running still."""
     tasks = [asyncio.ensure_future(subject.backend.generate(request)) for request in requests]
     await asyncio.sleep(wait_s)
     running = [task for task in tasks if not task.done()]
@@ -97,6 +98,7 @@ async def _cancel(subject: Subject, requests: list[Request], wait_s: float) -> N
         if isinstance(result, asyncio.CancelledError) or (isinstance(result, Generation) and task not in running):
             continue
         raise Failure(f"a request that was cancelled ended with {result!r}; CancelledError is promised")
+    return len(running)
 
 
 async def _cancelled_while_waiting(subject: Subject) -> list[str]:

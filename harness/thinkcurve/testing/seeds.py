@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from thinkcurve.backend import Sampling
-from thinkcurve.testing.subject import Failure, Subject, remarks, shown
+from thinkcurve.testing.subject import Failure, Skipped, Subject, remarks, shown
 
 SEEDS = (1, 2, 3, 2**31 - 1, 2**32 + 7, 2**53 - 1)
 OTHERS = 3
@@ -40,6 +42,16 @@ async def seeds(subject: Subject) -> str:
     return remarks(heat, f"{len(came)} repeats are the same" if not parted else f"{len(came)} repeats", note)
 
 
+async def _told_apart(subject: Subject, prompt: tuple[int, ...], n: int, same: str) -> None:
+    """Fail where log-probabilities say that other tokens were likely enough to be drawn by one seed of four."""
+    generation = await subject.ask(prompt, n, top_logprobs=2)
+    likely = [top for top in generation.top_logprobs or () if sorted(top.values())[0] > math.log(0.2)]
+    if likely:
+        raise Failure(f"{same}, though {len(likely)} of {n} tokens had a rival of more than 0.2; others are promised")
+    if generation.top_logprobs:
+        raise Skipped(f"{same}; its log-probabilities leave no rival a chance")
+
+
 async def filters(subject: Subject) -> str:
     """Top-k, top-p and min-p are applied: each of them at its narrowest leaves only the likeliest token."""
     prompt, hot, n = await undecided(subject)
@@ -68,4 +80,6 @@ async def undecided(subject: Subject) -> tuple[tuple[int, ...], Sampling, int]:
             drawn = {subject.ids_of(await subject.ask(prompt, n, sampling=hot, seed=seed)) for seed in SEEDS[:4]}
             if len(drawn) > 1:
                 return prompt, hot, n
-    raise Failure(f"seeds {SEEDS[:4]} drew the same tokens at temperatures 1 and 3: {shown(min(drawn))}")
+    same = f"seeds {SEEDS[:4]} drew the same tokens at temperatures 1 and 3: {shown(min(drawn))}"
+    await _told_apart(subject, whole.prompt, n, same)
+    raise Skipped(f"{same}; it gives no log-probabilities to say whether others were likely")

@@ -1,6 +1,7 @@
 """``thinkcurve doctor --backend``: a line a check in 80 columns, JSON, exit codes, complaints before loading."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -38,6 +39,29 @@ def doctor(*arguments: str) -> tuple[int, str]:
     if isinstance(result.exception, UsageError):
         raise result.exception
     return result.exit_code, result.stdout
+
+
+HANGING = """
+import sys
+sys.path.insert(0, {folder!r})
+from broken_service import HangsOnClose
+from thinkcurve import plugins, testing
+from thinkcurve.cli import doctor_backend
+plugins.open_backend = lambda spec, options: HangsOnClose()
+checks, doctor_backend.CLOSING_S = testing.run_checks, 0.5
+async def quick(backend, names=None, *, listener):
+    return await checks(backend, names, listener=listener, patience_s=0.5)
+testing.run_checks = quick
+sys.exit(doctor_backend.try_backend("toy:x", (), ("closing",), as_json=False))
+"""
+
+
+def test_an_engine_that_never_closes_is_told_and_left_behind() -> None:
+    script = HANGING.format(folder=str(Path(__file__).parents[1] / "testing"))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "closing had not ended" in done.stdout
+    assert "This backend does not keep what it promises: 1 failed" in done.stdout
 
 
 def test_an_honest_engine_has_a_line_a_check_and_exit_0(engine: type) -> None:

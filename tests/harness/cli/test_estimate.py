@@ -1,0 +1,58 @@
+"""What a dry run says of each control: requests, traces and prompt tokens, counted by hand."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scripts import STUDY, changed, given
+from thinkcurve.budget import Control
+from thinkcurve.cli.estimate import estimate
+from thinkcurve.plan import prepare
+from thinkcurve.runner import carry_out
+
+
+@pytest.mark.parametrize(
+    ("control", "requests", "traces"),
+    [(Control.TRUNCATE, 20 * 5 + 20, 20), (Control.EXTEND, 20 * 5 + 20, 20), (Control.SERVER, 100, 100)],
+)
+async def test_requests_and_traces_are_counted(tmp_path: Path, control: Control, requests: int, traces: int) -> None:
+    plan = await prepare(changed(control=control), tmp_path, given=given(), is_dry=True)
+    try:
+        found = await estimate(plan)
+        asked = sum(len(p.token_ids) for p in plan.prompts["adder"])
+    finally:
+        await plan.aclose()
+    assert (found.requests_at_most, found.traces, found.attempts) == (requests, traces, 100)
+    assert found.prompt_tokens == asked * (5 if control is Control.SERVER else 1)
+    assert json.dumps(found.generated_tokens_expected) != "null"
+
+
+async def test_a_told_budget_has_a_longer_prompt_each(tmp_path: Path) -> None:
+    def brief(asked: object) -> str:
+        return "x"
+
+    study = changed(control=Control.PROMPT, budgets=(0, 8, None))
+    plan = await prepare(study, tmp_path, given=given(brief), is_dry=True)
+    try:
+        found = await estimate(plan)
+        prompts = plan.prompts["adder"]
+        asked = sum(len(p.at(b).token_ids) for p in prompts for b in study.budgets)
+    finally:
+        await plan.aclose()
+    assert found.prompt_tokens == asked > 3 * sum(len(p.token_ids) for p in prompts)
+    assert (found.requests_at_most, found.traces) == (120, 60)
+
+
+async def test_what_is_expected_is_what_a_run_then_spends(tmp_path: Path) -> None:
+    """The scripted model is probed on every problem, so that the expectation is exact, for each control."""
+    for control in (Control.TRUNCATE, Control.SERVER):
+        plan = await prepare(changed(STUDY, control=control), tmp_path / control, given=given())
+        try:
+            found = await estimate(plan)
+            records = await carry_out(plan)
+        finally:
+            await plan.aclose()
+        spent = sum(t.generated_spent for t in records.traces.values())
+        spent += sum(a.generated_spent or 0 for a in records.attempts.values())
+        assert found.generated_tokens_expected == spent
