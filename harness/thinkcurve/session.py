@@ -182,7 +182,9 @@ def open_session(spec: str, backend: Backend, study: Study) -> Session:
             f"{study.samples} samples at temperature 0, as model {spec!r} is sampled, would be the same sample again; "
             "set a temperature, such as 0.8, or samples to 1"
         )
-    if study.control is Control.EXTEND and any(m.strip() in study.wait for m in (thinking.open, thinking.ends_with)):
+    if study.control is Control.EXTEND and any(
+        m and m.strip() in study.wait for m in (thinking.open, thinking.ends_with)
+    ):
         raise UsageError(f"wait {study.wait!r} holds a thinking marker of model {spec!r}; it is to make it think on")
     markers = _markers(thinking, backend.tokenizer, study)
     return Session(spec, backend, backend.tokenizer, thinking, markers, study, sampling)

@@ -45,6 +45,7 @@ CHECKS: MappingProxyType[str, Check] = MappingProxyType(
         "seeds": seeds.seeds,
         "budgets": budgets.budgets,
         "one-trace": budgets.one_trace,
+        "extend": budgets.extend,
         "answer-reserve": budgets.answer_reserve,
         "server": budgets.server,
         "usage": limits.usage,

@@ -8,7 +8,7 @@ from thinkcurve.pipeline import answer, cuts
 from thinkcurve.served import serve
 from thinkcurve.session import Prompt, Session
 from thinkcurve.testing.subject import Failure, Skipped, Subject, remarks, shown
-from thinkcurve.testing.thinking import Thought, session_of, thought, traced
+from thinkcurve.testing.thinking import BEYOND, Thought, session_of, thought, traced
 
 
 async def budgets(subject: Subject) -> str:
@@ -64,6 +64,34 @@ async def one_trace(subject: Subject) -> str:
         said.append(await subject.same(joined, *ids, f"{what} answered and"))
     n_natural = sum(not made.is_forced for made, _ in alone)
     return remarks(f"{len(alone)} budgets, {n_natural} natural and {len(alone) - n_natural} forced", *said)
+
+
+async def extend(subject: Subject) -> str:
+    """Told to "Wait" at a natural end (control ``extend``), a trace of a budget's own is the largest one, cut."""
+    if Control.EXTEND not in subject.backend.controls:
+        raise Skipped("it does not offer control extend")
+    found = await thought(subject)
+    session = session_of(subject, found.session.backend, Control.EXTEND)
+    wait = session.markers.wait_ids
+    ladder = (found.n - 1, found.n, found.n + len(wait), found.n + len(wait) + 1, found.n + len(wait) + BEYOND)
+    top = ladder[-1]
+    room = session.room(found.prompt)
+    if room is not None and room < top:
+        raise Skipped(f"its context leaves {room} tokens for thinking; {top} are needed")
+    shared = await traced(subject, session, found.prompt, top)
+    if shared.token_ids[found.n : found.n + len(wait)] != wait or found.n not in shared.waits:
+        raise Failure(
+            f"after thinking that ends at {found.n} came {shown(shared.token_ids, found.n)}; {wait} is promised"
+        )
+    said = []
+    for budget in ladder:
+        own = await traced(subject, session, found.prompt, budget)
+        [(made, _)], [(cut, _)] = cuts(own, [budget]), cuts(shared, [budget])
+        what = f"an extended trace of its own at budget {budget}"
+        said.append(await subject.same(found.prompt.token_ids, cut.thinking_ids, made.thinking_ids, what))
+        if not said[-1] and made.is_forced is not cut.is_forced:
+            raise Failure(f"{what} was {'' if made.is_forced else 'not '}cut; the shared trace says otherwise")
+    return remarks(f"{', '.join(map(str, ladder))}; {len(shared.waits)} waits", *said)
 
 
 async def answered(subject: Subject, session: Session, prompt: Prompt, made: Cut) -> Generation:

@@ -138,7 +138,7 @@ class _Marked:
     def __init__(self, backend: Backend, thinking: ThinkingFormat) -> None:
         self._backend = backend
         self.model: ModelInfo = msgspec.structs.replace(backend.model, thinking=thinking)
-        self.controls = backend.controls | {Control.TRUNCATE}
+        self.controls = backend.controls | {Control.TRUNCATE, Control.EXTEND}
         self.concurrency = backend.concurrency
         self.tokenizer: Tokenizer | None = backend.tokenizer
 

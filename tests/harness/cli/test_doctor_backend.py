@@ -70,8 +70,8 @@ def test_an_honest_engine_has_a_line_a_check_and_exit_0(engine: type) -> None:
     lines = said.splitlines()
     assert max(map(len, lines)) <= 80
     assert [line.split()[1] for line in lines if line.startswith("✓")] == list(CHECKS)
-    assert lines[-1].startswith("This backend keeps every promise that was tried: 22 passed in")
-    assert "toy · toy · context 700 · 4 at once · controls server, truncate" in lines
+    assert lines[-1].startswith("This backend keeps every promise that was tried: 23 passed in")
+    assert "toy · toy · context 700 · 4 at once · controls extend, server, truncate" in lines
 
 
 def test_a_broken_engine_is_exit_1_with_what_came_and_what_was_promised(engine: type) -> None:

@@ -56,6 +56,8 @@ BROKEN = [
     Broken(generation.StopIdAtLimitUnseen, "budgets", "ended as 'budget'; 'closed' is promised"),
     Broken(generation.MarkerInTrace, "budgets", "holds its own closing marker"),
     Broken(generation.OnlyInCompany, "one-trace", "a run of its own at budget"),
+    Broken(generation.LengthIsSeen, "extend", "after thinking that ends at .* came"),
+    Broken(generation.StopIdAtLimitUnseen, "extend", "was cut; the shared trace says otherwise"),
     Broken(service.SafetyMargin, "answer-reserve", "its reserve of exactly"),
     Broken(generation.OneFewer, "answer-reserve", "its reserve of exactly"),
     Broken(generation.BudgetOneMore, "server", "thinking_budget 0 .* they part at token 1"),

@@ -49,7 +49,7 @@ class ToyTokenizer(ByteTokenizer):
 class Toy:
     """Honest in all it promises (a `thinkcurve.backend.Backend`). ``pause_s`` is how long a token takes."""
 
-    controls = frozenset({Control.TRUNCATE, Control.SERVER})
+    controls = frozenset({Control.TRUNCATE, Control.EXTEND, Control.SERVER})
     ends_every = 31
 
     def __init__(self, *, slots: int = 4, context: int = 700, pause_s: float = 0.0) -> None:
