@@ -7,21 +7,37 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from thinkcurve.backend import ModelInfo, Sampling
 from thinkcurve.errors import UsageError
 from thinkcurve_backends.llamacpp.header import fingerprint
 from thinkcurve_backends.safetensors_header import Tensor, active_parameters, read_tensors
 
-WEIGHTS = ("*.safetensors", "*.gguf")
+if TYPE_CHECKING:
+    from thinkcurve_backends.hf_tokenizer import HfTokenizer
+
+INDEX = "model.safetensors.index.json"
+"""Which file of several holds which tensor."""
+ADAPTERS = ("adapter_model.safetensors", "adapters.safetensors")
+"""What a LoRA adapter beside the weights is called; it is no part of them."""
 SAFETENSORS = ("*.safetensors",)
 UNWANTED = ["*/*", "consolidated*"]
 """Not fetched of a hub: copies of the same weights in folders or in the maker's own layout."""
 UNDERSTOOD = ("temperature", "top_p", "top_k", "min_p")
 """What of a generation_config can be honoured on every engine."""
+ALLOWED: dict[str, tuple[str, Callable[[float], bool]]] = {
+    "temperature": ("0..5", lambda value: 0 <= value <= 5),
+    "top_p": ("above 0 and at most 1", lambda value: 0 < value <= 1),
+    "top_k": ("a finite number", math.isfinite),
+    "min_p": ("0..1", lambda value: 0 <= value <= 1),
+}
+"""What those may be: nothing else means anything on every engine."""
 NEUTRAL: dict[str, Any] = {
     "repetition_penalty": 1.0,
     "presence_penalty": 0.0,
@@ -40,8 +56,8 @@ class Checkpoint:
     revision: str | None
     config: dict[str, Any]
     generation: dict[str, Any]
-    weights: tuple[str, ...] = WEIGHTS
-    """Patterns of the files that hold the weights in use: they make the fingerprint."""
+    weights: tuple[str, ...] = ()
+    """Patterns of the files that the engine reads; without any, what `weight_files` finds."""
 
     @property
     def text_config(self) -> dict[str, Any]:
@@ -66,20 +82,19 @@ class Checkpoint:
             return Sampling()
         if not any(said.get(key) is not None for key in ("do_sample", *UNDERSTOOD)):
             return None
-        return Sampling(
-            temperature=self._said("temperature", 1.0),
-            top_p=self._said("top_p", 1.0),
-            top_k=max(0, int(self._said("top_k", 0))),
-            min_p=self._said("min_p", 0.0),
-        )
+        wrong = [f"{key} is {said[key]!r}, which is {why}" for key in UNDERSTOOD if (why := _wrong(key, said.get(key)))]
+        if wrong:
+            raise UsageError(f"{str(self.folder / 'generation_config.json')!r}: {'; '.join(wrong)}")
+        values = {"temperature": 1.0} | {key: float(said[key]) for key in UNDERSTOOD if said.get(key) is not None}
+        return Sampling(**(values | {"top_k": max(0, int(values.get("top_k", 0)))}))  # type: ignore[arg-type]
 
-    def _said(self, key: str, otherwise: float) -> float:
-        value = self.generation.get(key)
-        if value is None:
-            return otherwise
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise UsageError(f"{str(self.folder / 'generation_config.json')!r}: {key} is {value!r}, which is no number")
-        return float(value)
+    def eos_ids(self, tokenizer: HfTokenizer) -> frozenset[int]:
+        """What ends the model's turn: as its generation_config says, else its config, and what its tokenizer has."""
+        asked = self.generation.get("eos_token_id")
+        if asked is None:
+            asked = self.text_config.get("eos_token_id")
+        found = [*(asked if isinstance(asked, list) else [asked]), tokenizer.inner.eos_token_id]
+        return frozenset(token for token in found if isinstance(token, int))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -107,9 +122,52 @@ class Checkpoint:
             **more,
         )
 
+    def weight_files(self) -> list[Path]:
+        """The files of the weights in use, and nothing that lies beside them; none where there are none.
+
+        Without patterns those that the index names, else ``model*.safetensors``, else all safetensors but adapters.
+        """
+        if self.weights:
+            return sorted({path for pattern in self.weights for path in self.folder.glob(pattern)})
+        named = self._indexed()
+        if named:
+            return [self.folder / name for name in named]
+        found = sorted(self.folder.glob("model*.safetensors")) or sorted(self.folder.glob("*.safetensors"))
+        return [path for path in found if path.name not in ADAPTERS]
+
+    def _indexed(self) -> list[str]:
+        index = _json(self.folder / INDEX)
+        if index is None:
+            return []
+        names = index.get("weight_map")
+        if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+            raise UsageError(f"{str(self.folder / INDEX)!r} has no weight_map of names to files")
+        found = sorted(set(names.values()))
+        absent = [name for name in found if not (self.folder / name).is_file()]
+        if absent:
+            raise UsageError(f"{str(self.folder)!r} lacks {absent[0]!r}, which {INDEX} names; download it again")
+        return found
+
+    def check_weights(self) -> None:
+        """Refuse a folder without weights in safetensors, and say what to do with what it has instead."""
+        if self.weight_files():
+            return
+        where = repr(str(self.folder))
+        pickles = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in self.folder.glob(pattern))
+        if pickles:
+            raise UsageError(
+                f"{where} holds its weights as {pickles[0]}, a pickle, which can run code: convert to safetensors "
+                "(save_pretrained of transformers writes them)"
+            )
+        if ggufs := sorted(path.name for path in self.folder.glob("*.gguf")):
+            path = self.folder / ggufs[0]
+            raise UsageError(f"{where} holds no *.safetensors but {ggufs[0]}: use llamacpp:{path}")
+        wanted = " or ".join(self.weights) or "*.safetensors"
+        raise UsageError(f"{where} holds no weights: files named {wanted}")
+
     def tensors(self) -> list[Tensor]:
         """The tensors of its safetensors files, from their headers; a file that is cut off is a `UsageError`."""
-        return [tensor for path in sorted(self.folder.glob("*.safetensors")) for tensor in read_tensors(path)]
+        return [tensor for path in self.weight_files() for tensor in read_tensors(path)]
 
     @property
     def active_parameters(self) -> int | None:
@@ -118,9 +176,12 @@ class Checkpoint:
         return active_parameters(tensors, self.text_config) if tensors else None
 
     def fingerprint(self) -> str:
-        """16 hex digits over the weights, as `llamacpp.header.fingerprint` makes them of each file."""
-        files = sorted({path for pattern in self.weights for path in self.folder.glob(pattern)})
-        parts = [f"{path.name}:{fingerprint(path)}" for path in files]
+        """16 hex digits over the weights, as `llamacpp.header.fingerprint` makes them of each file.
+
+        Raises `UsageError` where there are none: two models must not share that of nothing.
+        """
+        self.check_weights()
+        parts = [f"{path.name}:{fingerprint(path)}" for path in self.weight_files()]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -128,8 +189,8 @@ def open_checkpoint(engine: str, what: str, revision: str = "", weights: tuple[s
     """The checkpoint in a folder, or of a hub at a revision (fetched, or from the cache of earlier fetches).
 
     Of a hub only the files that match ``weights`` are fetched beside configuration and tokenizer: some repositories
-    hold the same model many times. Raises `UsageError` before anything is loaded where it is not there or is no such
-    folder.
+    hold the same model many times. Raises `UsageError` before anything is loaded where it is not there, is no such
+    folder, or its makers' settings cannot be.
     """
     if not what:
         raise UsageError(f"{engine} needs a model: {engine}:FOLDER or {engine}:OWNER/NAME")
@@ -138,7 +199,24 @@ def open_checkpoint(engine: str, what: str, revision: str = "", weights: tuple[s
     if config is None:
         raise UsageError(f"{str(folder)!r} holds no config.json, so it is no model folder that {engine} can read")
     generation = _json(folder / "generation_config.json") or {}
-    return Checkpoint(folder, Path(what).name, commit, config, generation)
+    found = Checkpoint(folder, name_of(what), commit, config, generation)
+    _ = found.sampling  # values that cannot be are said before anything is loaded
+    return found
+
+
+def name_of(what: str) -> str:
+    """The last part of a folder's path or of a hub's name."""
+    return Path(os.path.abspath(Path(what).expanduser())).name  # noqa: PTH100  # resolve() follows links
+
+
+def _wrong(key: str, value: object) -> str:
+    """What is wrong with a setting of the makers; nothing where it is right or absent."""
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return "no number"
+    said, is_right = ALLOWED[key]
+    return "" if is_right(value) else f"not {said}"
 
 
 def _folder(engine: str, path: Path, what: str, revision: str, weights: tuple[str, ...]) -> tuple[Path, str | None]:

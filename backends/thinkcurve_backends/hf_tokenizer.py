@@ -10,6 +10,11 @@ from thinkcurve.backend import raw_text
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.problem import Message
 
+NEEDS_CODE = (
+    "needs code of its own, which is never run here: take a version that transformers reads by itself, or a GGUF of "
+    "it with llamacpp:FILE"
+)
+
 
 class HfTokenizer:
     """A `thinkcurve.backend.Tokenizer` over a tokenizer of transformers.
@@ -36,9 +41,12 @@ class HfTokenizer:
         return tuple(self.inner.encode(raw_text(messages), add_special_tokens=True))
 
     def render_text(self, messages: Sequence[Message], **options: Any) -> str:
-        """The chat prompt as text, the generation prompt added. Raises `BackendError` where the template refuses."""
+        """The chat prompt as text, the generation prompt added.
+
+        Raises `UsageError` without a template, `BackendError` where it refuses.
+        """
         if not self.template:
-            raise BackendError("this model has no chat template: ask with --no-chat-template, as plain text")
+            raise UsageError("this model has no chat template: ask with --no-chat-template, as plain text")
         turns = [{"role": message.role, "content": message.content} for message in messages]
         given = {**self.template_options, **options}
         try:
@@ -67,6 +75,8 @@ def load_tokenizer(folder: Path, gguf: str = "") -> HfTokenizer:
         given = {"gguf_file": gguf} if gguf else {}
         found = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **given)
     except Exception as error:  # transformers raises whatever a damaged file makes it raise
+        if "trust_remote_code" in str(error):
+            raise UsageError(f"the tokenizer in {str(folder)!r} {NEEDS_CODE}") from error
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"the tokenizer in {str(folder)!r} cannot be read: {reason}") from error
     return HfTokenizer(found)

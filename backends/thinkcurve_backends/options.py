@@ -5,6 +5,7 @@ Every engine that runs the weights itself takes the options of `ThinkingOptions`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -31,8 +32,8 @@ class ThinkingOptions:
 def read_options(engine: str, options: Mapping[str, Any], defaults: T, least: Mapping[str, float] | None = None) -> T:
     """``defaults`` (a frozen dataclass) with the values of ``options``, each of the type of its default.
 
-    ``least`` holds the smallest value of an option. Raises `UsageError` for an unknown name, a wrong type or a value
-    that is too small.
+    ``least`` holds the smallest value of an option. Raises `UsageError` for an unknown name, a wrong type, a value
+    that is too small or no finite number.
     """
     names = tuple(field.name for field in fields(defaults))  # type: ignore[arg-type]
     values = {name: getattr(defaults, name) for name in names}
@@ -48,6 +49,8 @@ def read_options(engine: str, options: Mapping[str, Any], defaults: T, least: Ma
             value = float(value)
         if type(value) is not kind:
             raise UsageError(f"option {name} of {engine} is {value!r}; it must be of type {kind.__name__}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"option {name} of {engine} is {value}; it must be a finite number")
         if least and name in least and isinstance(value, (int, float)) and value < least[name]:
             raise UsageError(f"option {name} of {engine} is {value}; the least is {least[name]}")
         values[name] = value

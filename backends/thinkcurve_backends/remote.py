@@ -22,6 +22,7 @@ import httpx2
 import msgspec
 
 from thinkcurve.errors import BackendError, UsageError
+from thinkcurve_backends.json_body import json_body
 from thinkcurve_backends.own_loop import OwnLoop
 
 T = TypeVar("T")
@@ -39,8 +40,17 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def key_from_environment(variable: str = KEY_VARIABLE) -> str:
-    """The key for a server that asks for one, empty where none is set."""
-    return os.environ.get(variable, "").strip()
+    """The key for a server that asks for one, empty where none is set. Raises `UsageError` where it can be no key."""
+    return check_key(os.environ.get(variable, "").strip(), variable)
+
+
+def check_key(key: str, variable: str = KEY_VARIABLE) -> str:
+    """``key`` where it can stand in a header; the `UsageError` where it cannot does not show it."""
+    if all("!" <= letter <= "~" for letter in key):
+        return key
+    raise UsageError(
+        f"the key in {variable} holds a blank, a line break or a letter beyond ASCII, which no key may; copy it again"
+    )
 
 
 def check_address(url: str) -> str:
@@ -73,7 +83,7 @@ class Remote:
     ) -> None:
         self.base_url = check_address(base_url)
         self.timeout_s = timeout_s
-        self._key = key
+        self._key = check_key(key, key_variable)
         self._key_variable = key_variable
         self._loop = OwnLoop(f"the connection to {self.base_url}")
         self._http: httpx2.AsyncClient | None = None
@@ -107,13 +117,7 @@ class Remote:
         self._loop.close(self._hang_up())
 
     def _post(self, path: str, content: object) -> Coroutine[Any, Any, Any]:
-        try:
-            body = msgspec.json.encode(content)
-        except UnicodeEncodeError as error:
-            raise BackendError(
-                "the request holds half a character (a lone surrogate), which JSON cannot say"
-            ) from error
-        return self._ask("POST", path, body)
+        return self._ask("POST", path, json_body(content))
 
     async def _ask(self, method: str, path: str, body: bytes | None = None) -> Any:
         """One exchange, inside the own loop."""

@@ -1,7 +1,9 @@
 """Checkpoints as files: headers of safetensors, active parameters, fingerprints, what the makers ask for."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +11,10 @@ import pytest
 from thinkcurve.backend import Sampling
 from thinkcurve.errors import UsageError
 from thinkcurve_backends.checkpoint import open_checkpoint
+from thinkcurve_backends.hf_tokenizer import HfTokenizer
+from thinkcurve_backends.options import ThinkingOptions, read_options
 from thinkcurve_backends.safetensors_header import active_parameters, bytes_in, read_tensors
+from thinkcurve_backends.transformers.options import LEAST, Options
 
 
 def write(path: Path, tensors: dict[str, tuple[str, list[int], int]]) -> Path:
@@ -112,6 +117,76 @@ def test_what_the_makers_say(tmp_path: Path) -> None:
     assert info.fingerprint != checkpoint.fingerprint()
 
 
+@pytest.mark.parametrize(
+    ("beside", "read"),
+    [
+        ([], ["model.safetensors"]),
+        (["consolidated.safetensors", "adapter_model.safetensors", "m.gguf"], ["model.safetensors"]),
+        (["model-1.safetensors", "model-2.safetensors"], ["model-1.safetensors", "model-2.safetensors"]),
+    ],
+)
+def test_only_the_weights_that_are_read_count(tmp_path: Path, beside: list[str], read: list[str]) -> None:
+    path = folder(tmp_path / "m", {"tie_word_embeddings": True})
+    write(path / "model.safetensors", LAYER | EMBEDDING)
+    for name in beside:
+        write(path / name, LAYER)
+    if len(read) > 1:
+        index = {"weight_map": {name: read[number % 2] for number, name in enumerate("abc")}}
+        (path / "model.safetensors.index.json").write_text(json.dumps(index))
+    checkpoint = open_checkpoint("any", str(path))
+    assert [file.name for file in checkpoint.weight_files()] == read
+    assert len(checkpoint.tensors()) == (3 if len(read) == 1 else 4)
+    before = checkpoint.fingerprint()
+    for name in ("another.safetensors", "another.gguf", "adapters.safetensors"):
+        write(path / name, LAYER)
+    assert (checkpoint.fingerprint(), len(checkpoint.tensors())) == (before, 3 if len(read) == 1 else 4)
+    write(path / read[-1], HEAD)
+    assert checkpoint.fingerprint() != before
+
+
+def test_weights_of_other_names_and_none_at_all(tmp_path: Path) -> None:
+    path = folder(tmp_path / "m", {})
+    checkpoint = open_checkpoint("any", str(path))
+    for file, said in (("", "holds no weights"), ("a.gguf", "use llamacpp:.*a.gguf"), ("b.bin", "a pickle")):
+        if file:
+            (path / file).touch()
+        with pytest.raises(UsageError, match=said):
+            checkpoint.fingerprint()
+    write(path / "adapter_model.safetensors", LAYER)
+    with pytest.raises(UsageError, match="a pickle"):
+        checkpoint.fingerprint()
+    write(path / "consolidated.safetensors", LAYER)
+    assert [file.name for file in checkpoint.weight_files()] == ["consolidated.safetensors"]
+    with pytest.raises(UsageError, match="a pickle"):
+        replace(checkpoint, weights=("model*.safetensors",)).check_weights()
+    (path / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-1.safetensors"}}')
+    with pytest.raises(UsageError, match=r"lacks 'model-1\.safetensors', which .* names"):
+        checkpoint.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("generation", "config", "expected"),
+    [
+        ({"eos_token_id": 5}, {"eos_token_id": [7, 8]}, {5, 99}),
+        ({"eos_token_id": [5, 6]}, {}, {5, 6, 99}),
+        ({}, {"eos_token_id": [7, 8]}, {7, 8, 99}),
+        ({}, {"text_config": {"eos_token_id": 7}}, {7, 99}),
+        ({}, {}, {99}),
+    ],
+)
+def test_what_ends_a_turn(
+    tmp_path: Path, generation: dict[str, Any], config: dict[str, Any], expected: set[int]
+) -> None:
+    checkpoint = open_checkpoint("any", str(folder(tmp_path / "m", config, generation)))
+    assert checkpoint.eos_ids(HfTokenizer(SimpleNamespace(eos_token_id=99))) == expected
+
+
+def test_a_folder_is_called_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder(tmp_path / "m", {}))
+    (tmp_path / "link").symlink_to(tmp_path / "m")
+    assert [open_checkpoint("any", what).name for what in (".", "../m/", str(tmp_path / "link"))] == ["m", "m", "link"]
+
+
 def test_text_parts_of_models_of_several_media(tmp_path: Path) -> None:
     path = folder(tmp_path / "m", {"text_config": {"num_hidden_layers": 3, "max_position_embeddings": 64}})
     checkpoint = open_checkpoint("any", str(path))
@@ -148,8 +223,30 @@ def test_sampling_is_what_the_makers_wrote(
     assert open_checkpoint("any", str(path)).sampling == sampling
 
 
-def test_a_temperature_that_is_no_number_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("generation", "said"),
+    [
+        ('{"temperature": "warm"}', "temperature is 'warm', which is no number"),
+        (
+            '{"temperature": -1, "top_p": 5}',
+            r"temperature is -1, which is not 0\.\.5; top_p is 5, which is not above 0",
+        ),
+        ('{"top_p": 0.0}', r"top_p is 0\.0"),
+        ('{"min_p": 1.5}', r"min_p is 1\.5, which is not 0\.\.1"),
+        ('{"temperature": NaN}', "temperature is nan"),
+        ('{"top_k": Infinity}', "top_k is inf, which is not a finite number"),
+        ('{"temperature": true}', "temperature is True, which is no number"),
+    ],
+)
+def test_sampling_that_cannot_be_is_refused_before_loading(tmp_path: Path, generation: str, said: str) -> None:
     path = folder(tmp_path / "m", {})
-    (path / "generation_config.json").write_text('{"temperature": "warm"}')
-    with pytest.raises(UsageError, match="temperature is 'warm', which is no number"):
-        _ = open_checkpoint("any", str(path)).sampling
+    (path / "generation_config.json").write_text(generation)
+    with pytest.raises(UsageError, match=said):
+        open_checkpoint("any", str(path))
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+def test_options_are_finite_numbers(value: float) -> None:
+    with pytest.raises(UsageError, match=r"option cache_gib of any is .*; it must be a finite number"):
+        read_options("any", {"cache_gib": value}, Options(), LEAST)
+    assert read_options("any", {}, ThinkingOptions()) == ThinkingOptions()

@@ -129,6 +129,16 @@ async def test_end_of_turn_is_neither_id_nor_text(backend: LlamaCpp) -> None:
     assert all(tiny_gguf.END not in ids_of(g) and "<|end|>" not in g.text for g in eos)
 
 
+async def test_half_a_character_is_an_error_of_one_request(backend: LlamaCpp) -> None:
+    prompt = Continuation(prompt_of(1))
+    with pytest.raises(BackendError, match="lone surrogate") as caught:
+        await backend.generate(Request(prompt, 5, stop=("a\ud800",)))
+    assert not caught.value.is_fatal
+    with pytest.raises(BackendError, match="lone surrogate"):
+        backend.tokenizer.encode("a\udfff")
+    assert len((await backend.generate(Request(prompt, 5))).token_ids or ()) == 5
+
+
 async def test_nothing_is_asked_for_zero_tokens(backend: LlamaCpp) -> None:
     none = await backend.generate(Request(Continuation(prompt_of(0)), 0))
     assert (none.text, none.token_ids, none.stop) == ("", (), Stop.LENGTH)

@@ -12,10 +12,12 @@ from thinkcurve.backend import Continuation, Generation, Request, Sampling, Stop
 from thinkcurve.budget import Budget, Control, Cut, Ending, ThinkingFormat
 from thinkcurve.pipeline import answer, cuts, think
 from thinkcurve.plugins import load_task
+from thinkcurve.problem import Message
 from thinkcurve.served import serve
 from thinkcurve.session import Prompt, Session, open_session
 from thinkcurve.study import Study
 from thinkcurve_backends.embedded import open_backend as open_embedded
+from thinkcurve_backends.llamacpp import tokenizer
 from thinkcurve_backends.llamacpp.backend import LlamaCpp, open_backend
 from thinkcurve_backends.llamacpp.budget import ServerBudget, find_budget
 
@@ -199,6 +201,8 @@ async def test_a_server_elsewhere_ends_thinking_by_its_chat_or_by_ids() -> None:
             backend = open_backend(address)
             assert Control.SERVER in backend.controls
             assert type(backend._budget).__name__ == kind
+            ids = backend.tokenizer.render([Message("user", "hi")])
+            assert (backend.tokenizer.messages_of(ids) is not None) == (kind == "ChatBudget")  # no other needs them
             met = await compare(backend, 4)
             assert met[(Ending.BUDGET, Ending.BUDGET)] > 10
             await backend.aclose()
@@ -210,6 +214,24 @@ async def test_a_server_with_a_cue_is_gone_on_with_where_its_chat_writes_none() 
         assert Control.SERVER in backend.controls
         await compare(backend, 3)
         await backend.aclose()
+
+
+async def test_only_the_latest_prompts_are_remembered(embedded: LlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokenizer, "MOST_REMEMBERED", 2)
+    ours = embedded.tokenizer
+
+    prompts = [ours.render([Message("user", word)]) for word in "abc"]
+    assert [ours.messages_of(ids) for ids in prompts] == [None] * 3
+    ours.remember()
+    for word in "abac":  # "a" is the later one of the two when "c" comes
+        ours.render([Message("user", word)])
+    assert [ours.messages_of(ids) for ids in prompts] == [
+        [{"role": "user", "content": "a"}],
+        None,
+        [{"role": "user", "content": "c"}],
+    ]
+    ours.remember(wanted=False)
+    assert [ours.messages_of(ids) for ids in prompts] == [None] * 3
 
 
 def test_an_engine_that_splits_marker_and_cue_otherwise_has_no_server_control(embedded: LlamaCpp) -> None:

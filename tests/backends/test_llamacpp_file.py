@@ -187,12 +187,12 @@ def test_a_model_too_large_for_the_memory_is_refused(model_file: Path, monkeypat
     for free in (cache - 1, (cache + file.n_bytes) // 2):
         with pytest.raises(UsageError, match=r"does not fit into memory: weights of .* MB and a KV cache of 2.1 MB"):
             memory.check_fits(file, 4, 512, "f32", free)
-    monkeypatch.setattr(backend, "free_memory", lambda: 1_000_000)
+    monkeypatch.setattr(backend, "free_host_bytes", lambda: 1_000_000)
     with pytest.raises(UsageError, match="any_size=true"):
         open_backend(str(model_file), slots=4, threads=1)
     asyncio.run(open_backend(str(model_file), slots=4, threads=1, any_size=True).aclose())
     monkeypatch.undo()
-    free = backend.free_memory()
+    free = backend.free_host_bytes()
     assert free is not None
     assert free > 1 << 28
     with pytest.raises(UsageError, match=r"a KV cache of .* GB .10000000 slots of 512 tokens. where .* are free"):
@@ -212,6 +212,7 @@ def test_options_reach_the_engine_or_are_refused(model_file: Path) -> None:
         ({"split_mode": "half"}, "split_mode of llamacpp is 'half'; it can be layer, row, none"),
         ({"tensor_split": "a"}, "tensor_split of llamacpp is 'a'; it is written as shares"),
         ({"gpu_layers": -2}, "the least is -1"),
+        ({"threads": 100_000}, r"threads of llamacpp is 100000; the most is \d+, for \d+ CPUs"),
         ({"thinking": "nonsense"}, "nonsense"),
         ({"timeout_s": 3}, "unknown option 'timeout_s'"),
     ]:

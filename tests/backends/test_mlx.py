@@ -294,12 +294,24 @@ def test_one_event_loop_after_another(folder: Path) -> None:
 async def test_no_request_waits_for_ever_where_mlx_fails(
     backend: Mlx, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
+    came = await failing(backend, monkeypatch, part, "a bug")
+    assert all(isinstance(error, BackendError) and error.is_fatal for error in came), came
+
+
+async def test_what_there_is_no_memory_to_keep_is_not_kept(backend: Mlx, monkeypatch: pytest.MonkeyPatch) -> None:
+    came = await failing(backend, monkeypatch, "add", "[metal::malloc] Unable to allocate 9 bytes.")
+    assert all(isinstance(generation, Generation) and generation.token_ids for generation in came), came
+
+
+async def failing(
+    backend: Mlx, monkeypatch: pytest.MonkeyPatch, part: str, reason: str
+) -> list[Generation | BaseException]:
+    """What comes of six requests where a part of the cache of prefixes raises."""
     from thinkcurve_backends.mlx import worker
 
     def fail(*given: object) -> None:
-        raise RuntimeError("[malloc] Unable to allocate")
+        raise RuntimeError(reason)
 
     monkeypatch.setattr(worker.Prefixes, part, fail)
     asked = (backend.generate(asking(prompt_of(backend, number), 8)) for number in range(6))
-    came = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 60)
-    assert all(isinstance(error, BackendError) and error.is_fatal for error in came), came
+    return await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 60)

@@ -21,12 +21,13 @@ from mlx.utils import tree_flatten
 from thinkcurve.backend import Continuation, Generation, Request
 from thinkcurve.errors import UsageError
 from thinkcurve.plugins import load_task
+from thinkcurve_backends.checkpoint import open_checkpoint
 from thinkcurve_backends.mlx import load
 from thinkcurve_backends.mlx import rope as guard
 from thinkcurve_backends.mlx.backend import Mlx, open_backend
 
 sys.path.insert(0, str(Path(__file__).parent))
-from checkpoints import tiny_folder
+from checkpoints import TINY_GGUF, tiny_folder
 
 PROBLEMS = list(load_task("arithmetic").problems())
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}
@@ -157,7 +158,9 @@ def test_rope_by_kind_of_layer(folder: Path, tmp_path: Path, rope_parameters: di
         folder, tmp_path / "m", rope_theta=None, rope_parameters=rope_parameters, layer_types=kinds, sliding_window=64
     )
     if rope_parameters["sliding_attention"]["rope_theta"] == 10000.0:
-        assert "keeps a window" in open_backend(str(mixed)).model.notes[0]
+        backend = open_backend(str(mixed))
+        assert "keeps a window" in backend.model.notes[0]
+        asyncio.run(backend.aclose())
         return
     with pytest.raises(UsageError, match="asks for base 500"):  # mlx-lm's llama has one base for all layers
         open_backend(str(mixed))
@@ -286,11 +289,11 @@ def test_wrong_folders_and_options_are_refused_in_one_line(folder: Path, tmp_pat
         ("", {}, "mlx needs a model"),
         (str(tmp_path / "no"), {}, "does not exist"),
         (str(tmp_path), {}, "holds no config.json"),
-        (str(bare), {}, "the only weights that mlx reads"),
+        (str(bare), {}, "holds its weights as pytorch_model.bin, a pickle.*convert to safetensors"),
         (str(strange), {}, "mlx-lm cannot load strange: Model type no-such-architecture not supported"),
         (str(narrow), {}, "mlx-lm cannot load narrow"),
         (str(coded), {}, "mlx-lm cannot load coded.*custom module"),
-        (str(torn), {}, "mlx-lm cannot load torn"),
+        (str(torn), {}, "cut off or damaged; download"),
         (str(folder), {"batches": 2}, "Did you mean 'batch'"),
         (str(folder), {"batch": 0}, "the least is 1"),
         (str(folder), {"context_tokens": 2000}, "made for at most 1024"),
@@ -311,9 +314,35 @@ def test_weights_larger_than_the_memory_are_refused(folder: Path, monkeypatch: p
         open_backend(str(folder))
 
 
-def test_a_missing_package_is_one_line() -> None:
+async def test_memory_is_asked_for_in_the_dtype_that_is_loaded(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = Path(shutil.copytree(folder, tmp_path / "half"))
+    weights: Any = mx.load(str(half / "model.safetensors"))
+    weights = {name: values.astype(mx.bfloat16) for name, values in weights.items()}
+    mx.save_safetensors(str(half / "model.safetensors"), weights, metadata={"format": "pt"})
+    n_bytes = sum(values.nbytes for values in weights.values())
+    monkeypatch.setattr(load, "free_bytes", lambda: 3 * n_bytes // 2)
+    await open_backend(str(half)).aclose()
+    with pytest.raises(UsageError, match=r"of memory are free"):
+        open_backend(str(half), dtype="float32")
+
+
+async def test_weights_that_mlx_does_not_read_do_not_count(folder: Path, tmp_path: Path) -> None:
+    beside = Path(shutil.copytree(folder, tmp_path / "beside"))
+    shutil.copy(TINY_GGUF, beside)
+    for name in ("consolidated.safetensors", "adapters.safetensors"):
+        shutil.copy(beside / "model.safetensors", beside / name)
+    one, other = open_backend(str(folder)), open_backend(str(beside))
+    assert one.model.fingerprint == other.model.fingerprint == open_checkpoint("any", str(beside)).fingerprint()
+    await one.aclose()
+    await other.aclose()
+
+
+@pytest.mark.parametrize("package", ["mlx_lm", "transformers"])
+def test_a_missing_package_is_one_line(package: str) -> None:
     script = (
-        "import sys; sys.modules['mlx_lm'] = None\n"
+        f"import sys; sys.modules['{package}'] = None\n"
         "from thinkcurve.errors import UsageError\n"
         "try:\n    import thinkcurve_backends.mlx.backend\n"
         "except UsageError as error:\n    print(error)\n"

@@ -15,7 +15,6 @@ import pytest
 
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve_backends import remote as module
-from thinkcurve_backends.own_loop import OwnLoop
 from thinkcurve_backends.remote import KEY_VARIABLE, Remote, check_address, key_from_environment, retry_after_s
 
 KEY = "sk-very-secret-0123"
@@ -335,13 +334,11 @@ def test_the_key_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
     assert key_from_environment() == ""
 
 
-def test_an_own_loop_does_its_last_work_once() -> None:
-    done = []
-
-    async def last() -> None:
-        done.append(1)
-
-    loop = OwnLoop("it")
-    loop.close(last())
-    loop.close(last())
-    assert done == [1]
+@pytest.mark.parametrize("end", ["\nim123", "\r\nX: 1", " 2", "é", "\x7f", "\ud800"])
+def test_what_can_be_no_key_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    monkeypatch.setattr("os.environ", {KEY_VARIABLE: KEY + end})
+    for ask in (key_from_environment, lambda: Remote("http://127.0.0.1:1", key=KEY + end)):
+        with pytest.raises(UsageError, match=f"the key in {KEY_VARIABLE} holds") as caught:
+            ask()
+        assert KEY[:8] not in str(caught.value)
+        assert caught.value.__context__ is None

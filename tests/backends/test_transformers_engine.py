@@ -1,6 +1,7 @@
 """The parts of the transformers backend by themselves: kept prefixes, sampling, and which engine a model gets."""
 
 import random
+from concurrent.futures import wait
 from typing import Any
 
 import pytest
@@ -14,9 +15,12 @@ import transformers
 from thinkcurve.backend import Continuation, Request, Sampling
 from thinkcurve_backends.transformers.engine import choose_engine
 from thinkcurve_backends.transformers.options import Options
+from thinkcurve_backends.transformers.plain import PlainEngine
 from thinkcurve_backends.transformers.prefix import Layers, PrefixStore, common_length
+from thinkcurve_backends.transformers.ragged import NAME, RaggedEngine, attend
 from thinkcurve_backends.transformers.rows import Engine, Row
 from thinkcurve_backends.transformers.sampling import draw, filtered, log_probabilities
+from thinkcurve_backends.transformers.scheduler import Scheduler
 
 SHAPE: dict[str, Any] = {
     "vocab_size": 99,
@@ -241,3 +245,59 @@ def test_angles_that_depend_on_the_longest_sequence_are_not_batched() -> None:
     model = made("LlamaConfig", {"rope_parameters": rope})
     assert "dynamic" in choose_engine(model, model.config.to_dict(), Options(), torch.device("cpu"), 256)[1]
     assert choose_engine(model, model.config.to_dict(), Options(), torch.device("cpu"), 128)[1] == ""
+
+
+def test_indices_of_the_last_tokens_suit_a_model_over_several_devices() -> None:
+    """They meet results on the device of the last layer, where an index on the first one would be refused."""
+    with torch.device("meta"):
+        model: Any = transformers.Qwen3ForCausalLM(transformers.Qwen3Config(**SHAPE)).eval()
+    transformers.AttentionInterface.register(NAME, attend)
+    model.set_attn_implementation(NAME)
+    given: dict[str, torch.Tensor] = {}
+    model.register_forward_pre_hook(lambda module, args, named: given.update(named), with_kwargs=True)
+    engine = RaggedEngine(model, torch.device("meta"), PrefixStore(0), 256)
+    row = Row(Request(Continuation(()), 1), [5, 6, 7], 1, random.Random(0))
+    with torch.inference_mode():
+        engine.place(row)
+        _, logits = engine.step([(row, 3)])
+    assert logits is not None
+    assert (logits.device.type, tuple(logits.shape)) == ("meta", (1, 99))
+    assert (given["input_ids"].device.type, given["logits_to_keep"].device.type) == ("meta", "cpu")
+
+
+def scheduled(engine: Engine, prompts: list[list[int]]) -> list[Row]:
+    """Rows of two tokens each, all there before the first step; settled."""
+    scheduler = Scheduler(engine, n_rows=16, eos_ids=frozenset(), decode=str)
+    rows = [Row(Request(Continuation(()), 2), [*p], 2, random.Random(0), n_prompt=len(p)) for p in prompts]
+    with scheduler._wake:
+        for row in rows:
+            scheduler.submit(row)
+    wait([row.future for row in rows], 60)
+    scheduler.close()
+    return rows
+
+
+def plain_engine() -> PlainEngine:
+    return PlainEngine(made(*PLAIN["one of its own"]), torch.device("cpu"))
+
+
+def test_rows_that_cannot_share_do_not_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, sizes = plain_engine(), []
+    step = engine.step
+    monkeypatch.setattr(engine, "step", lambda work: (sizes.append(len(work)), step(work))[1])
+    rows = scheduled(engine, [[*range(3, 33), number] for number in range(3, 19)])
+    assert all(len(row.future.result(0).ids) == 2 for row in rows)
+    assert sizes == [16, 16]
+
+
+def test_a_prompt_that_is_read_whole_is_given_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, n_read = plain_engine(), []
+
+    def full(module: Any, given: Any, named: Any) -> None:
+        n_read.append(named["input_ids"].shape[1])
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    engine.model.register_forward_pre_hook(full, with_kwargs=True)
+    (row,) = scheduled(engine, [[3] * 100])
+    assert "memory does not suffice for one sequence of 100 tokens" in str(row.future.exception(0))
+    assert n_read == [100]

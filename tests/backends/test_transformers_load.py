@@ -18,7 +18,7 @@ import torch
 from checkpoints import TINY_GGUF, tiny_folder
 
 from thinkcurve.backend import Continuation, Request
-from thinkcurve.errors import BackendError, UsageError
+from thinkcurve.errors import UsageError
 from thinkcurve.problem import Message
 from thinkcurve_backends.transformers.backend import Transformers, open_backend
 
@@ -160,7 +160,11 @@ def test_a_compiled_model_gives_the_same(folder: Path, plain: tuple[int, ...]) -
         ({"quantization": "q4"}, "known: bnb-8bit"),
         ({"batch": -1}, "the least is 0"),
         ({"context_tokens": 2000}, "at most 1024"),
-        ({"device": "nonsense"}, "cannot be used here"),
+        ({"device": "nonsense"}, "known: cuda, cuda:1, mps, cpu, auto"),
+        ({"device": "meta"}, "known: cuda, cuda:1, mps, cpu, auto"),
+        ({"device": "cuda:77"}, "cannot be used here"),
+        ({"threads": 100_000}, "the most is 1024"),
+        ({"cache_gib": float("inf")}, "must be a finite number"),
         ({"revision": "main"}, "is a folder"),
         ({"gguf": "none.gguf"}, "does not exist"),
         ({"gguf": "a.gguf", "quantization": "fp8"}, "do not go together"),
@@ -255,8 +259,17 @@ def test_code_of_a_checkpoint_is_not_run(copy: Path) -> None:
     config["model_type"] = "evil"
     (copy / "config.json").write_text(json.dumps(config))
     (copy / "evil.py").write_text("raise SystemExit('run')\n")
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match=r"needs code of its own, which is never run here: .* llamacpp:FILE"):
         opened(copy)
+
+
+def test_weights_beside_those_in_use_do_not_count(copy: Path, folder: Path, tmp_path: Path) -> None:
+    before = opened(folder).model
+    shutil.copy(TINY_GGUF, copy)
+    for name in ("consolidated.safetensors", "adapter_model.safetensors", "model.fp16.safetensors"):
+        shutil.copy(copy / "model.safetensors", copy / name)
+    found = opened(copy).model
+    assert (found.active_parameters, found.fingerprint) == (926_976, before.fingerprint)
 
 
 def test_without_a_chat_template_it_opens_and_asks_for_plain_text(copy: Path) -> None:
@@ -266,7 +279,7 @@ def test_without_a_chat_template_it_opens_and_asks_for_plain_text(copy: Path) ->
     backend = opened(copy)
     assert backend.model.thinking is not None
     assert not backend.model.thinking.template_opens
-    with pytest.raises(BackendError, match="no-chat-template"):
+    with pytest.raises(UsageError, match="no-chat-template"):
         backend.tokenizer.render(ASKED)
     assert backend.tokenizer.decode(backend.tokenizer.render(ASKED, chat=False)).endswith("Compute 3+4*2")
     asyncio.run(backend.aclose())

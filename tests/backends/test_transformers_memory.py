@@ -18,6 +18,7 @@ from checkpoints import tiny_folder
 from thinkcurve.backend import Continuation, Generation, Request, Sampling
 from thinkcurve.errors import BackendError
 from thinkcurve_backends.transformers.backend import Transformers, open_backend
+from thinkcurve_backends.transformers.scheduler import READ_TOKENS
 
 Hook = Callable[[Any, Any], None]
 
@@ -74,6 +75,38 @@ def test_out_of_memory_halves_the_batch_and_goes_on(backend: Transformers, error
     assert sizes[-1] <= 3
 
 
+def test_after_it_half_as_much_is_kept_and_that_it_happened_is_said(
+    backend: Transformers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, step = backend.engine.store, backend.engine.step  # type: ignore[attr-defined]
+    before = store.max_bytes
+    monkeypatch.setattr(backend.engine, "step", out_of_memory_once(step, at=1))
+    ids(asyncio.run(answers(backend, requests(8))))
+    assert (store.max_bytes, backend.scheduler.n_halvings) == (before, 1)  # nothing was kept so far
+    assert "memory ran out: from here on 4 sequences run at once, not 8" in caplog.text
+    monkeypatch.setattr(backend.engine, "step", out_of_memory_once(step, at=1))
+    ids(asyncio.run(answers(backend, requests(8))))
+    assert (store.max_bytes, backend.scheduler.n_halvings) == (before // 2, 2)
+    again = asyncio.run(answers(backend, requests(8)))
+    assert all(came.usage.cached_tokens for came in again if isinstance(came, Generation))
+
+
+def test_a_long_row_that_left_gives_its_room_back(backend: Transformers) -> None:
+    def held() -> int:
+        return sum(k.nbytes + v.nbytes for k, v in backend.engine.layers.values())  # type: ignore[attr-defined]
+
+    sizes: list[int] = []
+    backend.engine.model.lm_head.register_forward_pre_hook(lambda module, given: sizes.append(held()))
+    alone = ids(asyncio.run(answers(backend, requests(6))))
+    short = max(sizes)
+    sizes.clear()
+    long = Request(Continuation((40,) * 900), 2)
+    assert ids(asyncio.run(answers(backend, [long, *requests(6)])))[1:] == alone
+    assert max(sizes) > 3 * short
+    assert sizes[-1] <= short
+    assert held() <= short
+
+
 def test_memory_that_runs_out_in_the_middle_loses_no_token(backend: Transformers) -> None:
     expected = ids(asyncio.run(answers(backend, requests(8))))
     steps = 0
@@ -102,6 +135,7 @@ def test_one_sequence_too_many_is_an_error_of_that_request(backend: Transformers
     assert not came[0].is_fatal
     assert "memory does not suffice for one sequence of 600 tokens" in str(came[0])
     ids(came[1:])
+    assert (backend.scheduler.n_rows, backend.scheduler._read_tokens) == (8, READ_TOKENS)  # none of them is to blame
 
 
 def test_any_other_error_ends_all_requests_and_the_engine(backend: Transformers) -> None:

@@ -1,6 +1,8 @@
 """A whole run on transformers: one trace a problem, answers forked from it, the same thinking as the embedded one."""
 
+import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -76,3 +78,16 @@ async def test_smollm2_keeps_every_promise(smollm2: Path) -> None:
     backend: Transformers = open_backend(str(smollm2), threads=1, context_tokens=1024)
     outcomes = await run_checks(backend)
     assert [outcome for outcome in outcomes if outcome.status == "failed"] == []
+
+
+def test_a_model_without_a_chat_template_is_refused_before_the_run_is_begun(tmp_path: Path) -> None:
+    folder = tiny_folder(tmp_path / "tiny")
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    del config["chat_template"]
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    asked = ["run", "-m", f"transformers:{folder}", "-t", "arithmetic", "--limit", "2", "--budgets", "0,8", "-o"]
+    command = [sys.executable, "-m", "thinkcurve.cli.main", *asked, str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2, done.stderr
+    assert "has no chat template: ask with --no-chat-template" in done.stderr
+    assert not (tmp_path / "run").exists()

@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import checkpoints
 import engines
 from conformance import conforms
+from lora import write_lora
 from vllm_curves import (
     assert_one_trace_is_separate_traces,
     assert_prefixes_come_from_the_cache,
@@ -151,7 +152,8 @@ def _children(parent: int) -> list[int]:
         ({"args": '{"blok_size": 32}'}, "no engine argument 'blok_size'.*Did you mean 'block_size'"),
         ({"args": '{"max_num_seqs": 4}'}, "has an option of its own"),
         ({"context_tokens": 4096}, "cannot load .*max_model_len"),
-        ({"adapter": "/nowhere"}, "holds no LoRA adapter"),
+        ({"adapter": "/nowhere"}, "adapter folder '/nowhere' does not exist"),
+        ({"quantization": "fb8"}, "option quantization of vllm is 'fb8'.*It can be .*fp8"),
         ({"gpu_memory": 1e-7}, "needs .* GB for its weights alone"),
     ],
 )
@@ -169,3 +171,21 @@ def test_damaged_weights_are_one_line(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="damaged") as caught:
         open_backend(str(damaged), **OPTIONS)
     assert "\n" not in str(caught.value)
+
+
+def test_an_adapter_changes_the_model_and_one_that_does_not_fit_is_refused(folder: Path, tmp_path: Path) -> None:
+    prompt = Request(Continuation((5, 6, 7, 8)), 24)
+
+    def ids_and_fingerprint(**options: Any) -> tuple[Any, str | None, tuple[str, ...]]:
+        backend = open_backend(str(folder), **OPTIONS, **options)
+        try:
+            return asyncio.run(backend.generate(prompt)).token_ids, backend.model.fingerprint, backend.model.notes
+        finally:
+            asyncio.run(backend.aclose())
+
+    plain, adapted = ids_and_fingerprint(), ids_and_fingerprint(adapter=str(write_lora(tmp_path / "mine")))
+    assert plain[0] != adapted[0]
+    assert plain[1] != adapted[1]
+    assert "with the LoRA adapter mine" in adapted[2]
+    with pytest.raises(UsageError, match="cannot run"):
+        ids_and_fingerprint(adapter=str(write_lora(tmp_path / "wide", width=256)))

@@ -248,6 +248,21 @@ def test_wrong_options_and_paths_are_refused(what: str, options: dict[str, Any],
         open_backend(what, **options)
 
 
+def test_without_a_chat_template_only_plain_text_is_rendered(standin: Standin, change: Change, tmp_path: Path) -> None:
+    change(has_template=False)
+    run = command(standin.server_port, tmp_path / "run")
+    done = subprocess.run(run, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, "--no-chat-template" in done.stderr) == (2, True), done.stderr
+    assert not (tmp_path / "run").exists()
+    backend = open_backend(standin.address)
+    try:
+        with pytest.raises(UsageError, match=r"no chat template \(.*no longer allowed.*--no-chat-template"):
+            backend.tokenizer.render(QUESTION)
+        assert len(ask(backend, 3, backend.tokenizer.render(QUESTION, chat=False)).token_ids or ()) == 3
+    finally:
+        asyncio.run(backend.aclose())
+
+
 def test_a_temperature_that_vllm_would_change_is_refused(served: Vllm) -> None:
     for temperature in (0.001, 2.5):
         with pytest.raises(BackendError, match="temperature"):

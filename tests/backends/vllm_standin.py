@@ -72,13 +72,14 @@ class Standin(ThreadingHTTPServer):
         tells_counts: bool = True,
         gives_ids: bool = True,
         is_vllm: bool = True,
+        has_template: bool = True,
         most_tokens: int = 1 << 30,
         delay_s: float = 0.0,
     ) -> None:
         super().__init__(("127.0.0.1", port), Endpoints)
         self.budgets, self.names, self.key = budgets, names, key
         self.tells_counts, self.gives_ids, self.is_vllm = tells_counts, gives_ids, is_vllm
-        self.most_tokens, self.delay_s = most_tokens, delay_s
+        self.most_tokens, self.delay_s, self.has_template = most_tokens, delay_s, has_template
         self.asked: list[dict[str, Any]] = []
         self.model = open_backend(slots=8)
         self.loop = OwnLoop("the stand-in")
@@ -240,6 +241,8 @@ class Endpoints(BaseHTTPRequestHandler):
         if self.path == "/detokenize":
             return {"prompt": server.decode(body["tokens"])}
         if self.path == "/tokenize" and "messages" in body:
+            if not server.has_template:
+                raise Refused(400, "As of transformers v4.44, default chat template is no longer allowed")
             ids = server.render([Message(turn["role"], turn["content"]) for turn in body["messages"]])
             return {"tokens": list(ids)}
         if self.path == "/tokenize":

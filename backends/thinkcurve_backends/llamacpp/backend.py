@@ -16,11 +16,12 @@ from pathlib import Path
 
 from thinkcurve.backend import ModelInfo
 from thinkcurve.errors import UsageError
+from thinkcurve_backends.host_memory import free_host_bytes
 from thinkcurve_backends.llamacpp import engine
 from thinkcurve_backends.llamacpp.budget import find_budget
 from thinkcurve_backends.llamacpp.client import LlamaCpp
 from thinkcurve_backends.llamacpp.file import GgufFile, open_adapter, open_gguf
-from thinkcurve_backends.llamacpp.memory import check_fits, free_memory
+from thinkcurve_backends.llamacpp.memory import check_fits
 from thinkcurve_backends.llamacpp.options import Options, read_options, read_remote_options
 from thinkcurve_backends.llamacpp.tokenizer import GgufTokenizer, thinking_of
 
@@ -52,7 +53,7 @@ def open_file(path: Path, options: Options, *, name: str) -> LlamaCpp:
     adapter = open_adapter(Path(options.lora), file) if options.lora else ""
     cards = engine.devices()
     if not options.any_size and not cards:
-        check_fits(file, options.slots, context, engine.cache_type(options), free_memory())
+        check_fits(file, options.slots, context, engine.cache_type(options), free_host_bytes())
     end_of_turn = _end_of_turn(file)
     server, wire = engine.start(file, options, context, end_of_turn)
     tokenizer = GgufTokenizer(wire, file.template)

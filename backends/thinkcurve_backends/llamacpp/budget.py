@@ -159,7 +159,15 @@ def find_chat_budget(wire: Wire, tokenizer: GgufTokenizer, thinking: ThinkingFor
     """The budget of a server's chat, tried out: same prompt as ours, and as many tokens. ``None`` where it is not."""
     if not thinking.template_opens:
         return None
-    budget = ChatBudget(thinking, tokenizer)
+    tokenizer.remember()
+    found = _tried_chat_budget(wire, ChatBudget(thinking, tokenizer))
+    if found is None:
+        tokenizer.remember(wanted=False)
+    return found
+
+
+def _tried_chat_budget(wire: Wire, budget: ChatBudget) -> ServerBudget | None:
+    tokenizer, thinking = budget.tokenizer, budget.thinking
     prompt = tokenizer.render(PROBE)
     close = list(tokenizer.encode(thinking.close))
     greedy = {"samplers": ["top_k"], "top_k": 1, "return_tokens": True, "response_fields": []}

@@ -19,6 +19,7 @@ from thinkcurve_backends.llamacpp.budget import ServerBudget
 from thinkcurve_backends.llamacpp.reply import FIELDS, Reply, Running, top_of
 from thinkcurve_backends.llamacpp.tokenizer import GgufTokenizer
 from thinkcurve_backends.llamacpp.wire import Wire
+from thinkcurve_backends.slots import Slots
 
 SEEDS = 0xFFFFFFFF
 """Seeds are 32 bits in llama.cpp, and its last one means "draw one"."""
@@ -62,7 +63,7 @@ class LlamaCpp:
         self._writes_markers = writes_markers
         self._engine = engine
         self._is_closed = False
-        self._slots: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
+        self._slots = Slots(slots)
 
     async def generate(self, request: Request) -> Generation:
         """Continue a prefix. Raises `BackendError`: prompt too long, a chat request, or the engine's own error."""
@@ -74,7 +75,7 @@ class LlamaCpp:
         if room <= 0:
             raise BackendError(f"a prompt of {len(prompt)} tokens leaves no room in the context of {self._context}")
         limit = min(room, request.max_tokens)
-        async with self._slot():
+        async with self._slots.one():
             if request.thinking_budget is None:
                 run = await self._continue(Running(), prompt, request, limit)
             else:
@@ -108,12 +109,6 @@ class LlamaCpp:
         if request.prompt.token_ids is not None:
             return request.prompt.token_ids
         return self.tokenizer.encode(request.prompt.text or "")
-
-    def _slot(self) -> asyncio.Semaphore:
-        loop = asyncio.get_running_loop()
-        if self._slots is None or self._slots[0] is not loop:
-            self._slots = (loop, asyncio.Semaphore(self.concurrency))
-        return self._slots[1]
 
     async def _within_budget(self, prompt: tuple[int, ...], request: Request, limit: int, budget: int) -> Running:
         """Thinking and answer in one generation, the thinking ended by the engine."""

@@ -13,6 +13,8 @@ from thinkcurve_backends.llamacpp.options import Options
 from thinkcurve_backends.llamacpp.wire import Loopback
 
 INSTALL = "this model needs llama.cpp: pip install 'xllamacpp>=2026.8'"
+MOST_THREADS_PER_CPU = 4
+"""More only take turns, and far more end the process: OpenMP exits where the system gives it no further thread."""
 LARGEST_SPLIT = 128
 """Graphics cards that llama.cpp has room for."""
 _SPLIT_MODES = {"layer": "LLAMA_SPLIT_MODE_LAYER", "row": "LLAMA_SPLIT_MODE_ROW", "none": "LLAMA_SPLIT_MODE_NONE"}
@@ -90,6 +92,9 @@ def check(options: Options) -> None:
         raise UsageError(
             f"option split_mode of llamacpp is {options.split_mode!r}; it can be {', '.join(_SPLIT_MODES)}"
         )
+    most = MOST_THREADS_PER_CPU * _n_cpus()
+    if options.threads > most:
+        raise UsageError(f"option threads of llamacpp is {options.threads}; the most is {most}, for {_n_cpus()} CPUs")
     shares_of(options.tensor_split)
 
 

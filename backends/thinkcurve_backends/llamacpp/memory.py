@@ -6,8 +6,6 @@ is free a little; the KV cache is not and may not. Graphics memory is llama.cpp'
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 from thinkcurve.errors import UsageError
@@ -67,38 +65,8 @@ def padded(context: int) -> int:
     return -(-context // 256) * 256
 
 
-def free_memory() -> int | None:
-    """Bytes that this process may still take, what the system would give back included; ``None`` where unknown."""
-    known = [found for found in (_system_free(), _group_free()) if found is not None]
-    return min(known, default=None)
-
-
 def _per_layer(value: Any, layers: int) -> list[int]:
     return [int(v) for v in value] if isinstance(value, list) else [int(value)] * layers
-
-
-def _system_free() -> int | None:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration, ValueError):
-        pass
-    try:  # not Linux: what is free now is not told without another package, so the whole machine is the bound
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return None
-
-
-def _group_free() -> int | None:
-    """What the container's limit leaves (cgroup v2); files that are only cached can be given back."""
-    group = Path("/sys/fs/cgroup")
-    try:
-        limit = int((group / "memory.max").read_text())
-        used = int((group / "memory.current").read_text())
-        counts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-    except (OSError, ValueError):
-        return None
-    return max(0, limit - used + int(counts.get("inactive_file", 0)) + int(counts.get("active_file", 0)))
 
 
 def _gb(n_bytes: int) -> str:

@@ -15,10 +15,10 @@ class Options(ThinkingOptions):
     """A model in this process.
 
     ``slots`` requests run at once, each with ``context_tokens`` (0: the model's own, at most 8,192). ``threads`` 0
-    is half of the CPUs that this process may use: spinning threads on a busy machine cost more than they give.
-    ``fast_attention`` takes flash attention and a float16 KV cache: about twice the tokens a second on a tiny model,
-    but rounding then differs a little more between batches. ``cache_type`` is the kind of KV cache (f32, f16, bf16,
-    q8_0, q4_0, ...; the quantised ones only with fast_attention).
+    is half of the CPUs that this process may use: spinning threads on a busy machine cost more than they give; the
+    most is four for each of those CPUs. ``fast_attention`` takes flash attention and a float16 KV cache, which is
+    half as large, but rounding then differs a little more between batches. ``cache_type`` is the kind of KV cache
+    (f32, f16, bf16, q8_0, q4_0, ...; the quantised ones only with fast_attention).
 
     With a build of xllamacpp that can use graphics cards: ``gpu_layers`` -1 leaves their number to it, ``main_gpu``
     is the card for what is not shared out, ``split_mode`` (layer, row, none) and ``tensor_split`` (shares such as

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Container, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -14,6 +16,9 @@ from thinkcurve.formats import PROBE, Wish, find_format
 from thinkcurve.problem import Message
 from thinkcurve_backends.llamacpp.wire import Wire
 from thinkcurve_backends.options import ThinkingOptions
+
+MOST_REMEMBERED = 1 << 16
+"""Prompts whose messages are remembered: more than the problems of any study that a run has rendered and not asked."""
 
 
 class GgufTokenizer:
@@ -27,7 +32,7 @@ class GgufTokenizer:
         self._wire = wire
         self.template = template
         self.template_options = dict(template_options or {})
-        self._rendered: dict[tuple[int, ...], list[dict[str, str]]] = {}
+        self._rendered: OrderedDict[bytes, list[dict[str, str]]] | None = None
         self._encode = lru_cache(maxsize=256)(self._encode_now)
         self._piece = lru_cache(maxsize=4096)(lambda token: self.decode([token]))
 
@@ -35,13 +40,20 @@ class GgufTokenizer:
         """The prompt as ids, with a begin-of-sequence token where the model wants one."""
         text = self.render_text(messages) if chat else raw_text(messages)
         ids = self._encode_now(text, add_special=True)
-        if chat:
-            self._rendered[ids] = _turns(messages)
+        if chat and self._rendered is not None:
+            self._rendered[_key(ids)] = _turns(messages)
+            self._rendered.move_to_end(_key(ids))
+            if len(self._rendered) > MOST_REMEMBERED:
+                self._rendered.popitem(last=False)
         return ids
 
+    def remember(self, *, wanted: bool = True) -> None:
+        """Remember from now on the messages of the latest prompts, for `messages_of`; or forget them."""
+        self._rendered = OrderedDict() if wanted else None
+
     def messages_of(self, ids: tuple[int, ...]) -> list[dict[str, str]] | None:
-        """The messages that were rendered to these ids, for requests to a chat; ``None`` where none were."""
-        return self._rendered.get(ids)
+        """The messages that were rendered to these ids and are remembered, for requests to a chat; else ``None``."""
+        return self._rendered.get(_key(ids)) if self._rendered is not None else None
 
     def render_text(self, messages: Sequence[Message], **options: Any) -> str:
         """The chat prompt as text, the generation prompt added. Raises `UsageError` where there is no template."""
@@ -102,6 +114,11 @@ def thinking_of(
     )
     tokenizer.template_options = dict(found.template_options) if found else {}
     return found
+
+
+def _key(ids: tuple[int, ...]) -> bytes:
+    """What a prompt is remembered by: its own ids may be many thousands."""
+    return hashlib.sha256(repr(ids).encode()).digest()
 
 
 def _turns(messages: Sequence[Message]) -> list[dict[str, str]]:

@@ -1,7 +1,7 @@
 """The way to a llama.cpp server: what a client needs of it, and a small HTTP/1.1 client for the one in this process.
 
-Only what `llamacpp` needs: keep-alive, JSON in, JSON out. A general client costs more a request than a tiny model's
-token does. The way to a server elsewhere is in `remote`.
+Only what `llamacpp` needs: keep-alive, JSON in, JSON out, so that a request costs little beside a tiny model's token.
+The way to a server elsewhere is in `remote`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import msgspec
 
 from thinkcurve.errors import BackendError
+from thinkcurve_backends.json_body import json_body
 
 LARGEST_HEAD_BYTES = 1 << 16
 CHUNK_BYTES = 1 << 16
@@ -57,7 +58,7 @@ class Loopback:
 
     async def post(self, path: str, content: object) -> Any:
         """The decoded reply, whatever its status. Raises a fatal `BackendError` where the server is gone."""
-        body = msgspec.json.encode(content)
+        body = json_body(content)
         message = b"POST " + path.encode() + b" HTTP/1.1\r\n" + self._head + b"%d\r\n\r\n" % len(body) + body
         raw = await self._reply(message)
         try:
@@ -67,7 +68,7 @@ class Loopback:
 
     def post_now(self, path: str, content: object) -> Any:
         """The decoded reply to JSON ``content``, blocking; for the tokenizer."""
-        body = json.dumps(content).encode()
+        body = json_body(content)
         try:
             return json.loads(self._blocking_reply(path, body))
         except (http.client.HTTPException, OSError, ValueError):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -28,12 +28,10 @@ from thinkcurve_backends.options import ThinkingOptions, read_options
 
 try:
     from thinkcurve_backends.mlx.job import Job
-    from thinkcurve_backends.mlx.load import check_files, device_of, engine_name, load
+    from thinkcurve_backends.mlx.load import WEIGHTS, check_files, device_of, engine_name, load
     from thinkcurve_backends.mlx.worker import Worker
-except (
-    ImportError
-) as missing:  # the package mlx without a back end has no library to load, and that is no missing module
-    if (missing.name or "mlx").partition(".")[0] not in ("mlx", "mlx_lm"):
+except ImportError as missing:  # mlx without a back end has no library to load; mlx-lm needs transformers
+    if (missing.name or "mlx").partition(".")[0] not in ("mlx", "mlx_lm", "transformers"):
         raise
     raise UsageError(
         'mlx needs the packages mlx and mlx-lm, 0.32.2 or newer: pip install "thinkcurve[mlx]"'
@@ -67,7 +65,7 @@ class Options(ThinkingOptions):
 def open_backend(what: str, **options: str | int | float | bool) -> Mlx:
     """The checkpoint in a folder or on the hub, loaded. Raises `UsageError` before loading where something is wrong."""
     chosen = read_options("mlx", options, Options(), LEAST)
-    checkpoint = open_checkpoint("mlx", what, chosen.revision)
+    checkpoint = replace(open_checkpoint("mlx", what, chosen.revision), weights=(WEIGHTS,))
     device = device_of(chosen.device)
     check_files(checkpoint, chosen.dtype, chosen.adapter)
     context = _context(checkpoint, chosen.context_tokens)
@@ -95,7 +93,7 @@ class Mlx:
         self.tokenizer = tokenizer
         self._worker = worker
         self._context = context
-        self._eos_ids = _eos_ids(checkpoint, tokenizer)
+        self._eos_ids = checkpoint.eos_ids(tokenizer)
         wish = Wish(options.thinking, options.think_open, options.think_close, options.cue)
         thinking = find_format(
             tokens=tokenizer.inner.get_vocab(),
@@ -172,16 +170,6 @@ def _context(checkpoint: Checkpoint, wanted: int) -> int:
     if own and wanted > own:
         raise UsageError(f"option context_tokens is {wanted}; {checkpoint.name} was made for at most {own}")
     return wanted or min(own or LARGEST_DEFAULT_CONTEXT, LARGEST_DEFAULT_CONTEXT)
-
-
-def _eos_ids(checkpoint: Checkpoint, tokenizer: HfTokenizer) -> frozenset[int]:
-    """Every id that ends a turn: of the generation settings, of the configuration, of the tokenizer."""
-    said = [
-        checkpoint.generation.get("eos_token_id"),
-        checkpoint.text_config.get("eos_token_id"),
-        tokenizer.inner.eos_token_id,
-    ]
-    return frozenset(i for ids in said for i in (ids if isinstance(ids, list) else [ids]) if isinstance(i, int))
 
 
 def _with_adapter(info: ModelInfo, adapter: str) -> ModelInfo:

@@ -10,12 +10,15 @@ import mlx.core as mx
 
 from thinkcurve.errors import UsageError
 from thinkcurve_backends.checkpoint import Checkpoint
+from thinkcurve_backends.host_memory import free_host_bytes
 from thinkcurve_backends.mlx import rope
 from thinkcurve_backends.mlx.library import CacheList, load_adapters, load_model, make_prompt_cache
+from thinkcurve_backends.safetensors_header import bytes_in
 
 WEIGHTS = "model*.safetensors"
 """The files that mlx-lm reads."""
-DTYPES = ("float32", "float16", "bfloat16")
+DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2}
+"""Bytes of a weight."""
 SHARE_OF_MEMORY = 0.9
 """Of the free memory, how much weights may take: the rest is for caches and results between layers."""
 CANNOT_BE_CUT = (
@@ -69,16 +72,16 @@ def engine_name(device: mx.Device) -> str:
 
 def check_files(checkpoint: Checkpoint, dtype: str, adapter: str) -> None:
     """Refuse what can be refused before a weight is read."""
-    files = list(checkpoint.folder.glob(WEIGHTS))
-    if not files:
-        raise UsageError(f"{str(checkpoint.folder)!r} holds no {WEIGHTS}, the only weights that mlx reads")
+    checkpoint.check_weights()
     if dtype and dtype not in DTYPES:
         raise UsageError(f"option dtype of mlx is {dtype!r}; it is one of {', '.join(DTYPES)}")
     if dtype and is_quantised(checkpoint.config):
         raise UsageError("option dtype of mlx is for weights that are not quantised, and these are")
     if adapter and not (Path(adapter).expanduser() / "adapter_config.json").is_file():
         raise UsageError(f"option adapter of mlx: {adapter!r} is no folder with an adapter_config.json of mlx-lm")
-    needed, free = sum(file.stat().st_size for file in files), free_bytes()
+    tensors = checkpoint.tensors()
+    needed = bytes_in(tensors, DTYPES[dtype]) if dtype else sum(tensor.n_bytes for tensor in tensors)
+    free = free_bytes()
     if needed > SHARE_OF_MEMORY * free:
         raise UsageError(
             f"the weights of {checkpoint.name} take {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB of memory are "
@@ -117,15 +120,12 @@ def is_quantised(config: dict[str, Any]) -> bool:
 
 
 def free_bytes() -> int:
-    """Memory that can be taken: what Linux calls available, or what Metal recommends as a working set."""
+    """Memory that can be taken: what the machine and its control groups leave, or Metal's recommended working set."""
     recommended = mx.device_info().get("max_recommended_working_set_size")
     if recommended is not None:
         return int(recommended) - mx.get_active_memory()
-    table = Path("/proc/meminfo")
-    for line in table.read_text().splitlines() if table.exists() else ():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return 1 << 62  # not known: let it try
+    free = free_host_bytes()
+    return 1 << 62 if free is None else free  # not known: let it try
 
 
 def active_parameters(model: Any, config: dict[str, Any]) -> int:

@@ -127,6 +127,13 @@ class Worker:
                 job.settle(BackendError(self._end, is_fatal=True))
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether it says that memory ran out, as MLX does on GPUs; on a CPU the process ends without a word (0.32)."""
+    text = str(error).lower()
+    said = ("unable to allocate", "attempting to allocate", "out of memory", "insufficient memory")
+    return isinstance(error, MemoryError) or any(words in text for words in said)
+
+
 class Rows:
     """The batch and its queue; only the worker's thread uses it."""
 
@@ -201,8 +208,16 @@ class Rows:
             self._keep(tuple(ids), cache)
 
     def _keep(self, ids: tuple[int, ...], cache: list[Any]) -> None:
-        if self._prefixes.wants(ids):
+        """Hold what was computed; where memory does not suffice for that, nothing of the kind is held any more."""
+        if not self._prefixes.wants(ids):
+            return
+        try:
             # An array that is not computed yet holds on to the whole batch it was cut from.
             start: Any = mx.async_eval
             start([layer.state for layer in cache])
             self._prefixes.add(ids, cache)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self._prefixes.clear()
+            mx.clear_cache()

@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -83,7 +82,7 @@ def open_backend(what: str, **options: str | int | float | bool) -> Transformers
     )
     n_rows = chosen.batch or (ROWS_CPU if device.type == "cpu" else ROWS_GPU)
     return Transformers(
-        info, tokenizer, engine, n_rows=n_rows, eos_ids=_eos_ids(checkpoint, tokenizer), threads=chosen.threads
+        info, tokenizer, engine, n_rows=n_rows, eos_ids=checkpoint.eos_ids(tokenizer), threads=chosen.threads
     )
 
 
@@ -204,15 +203,6 @@ def _thinking(tokenizer: HfTokenizer, name: str, options: Options) -> Any:
     if found is not None:
         tokenizer.template_options = dict(found.template_options)
     return found
-
-
-def _eos_ids(checkpoint: Checkpoint, tokenizer: HfTokenizer) -> frozenset[int]:
-    """What ends the model's turn: as its generation_config says, else its config, and what its tokenizer has for it."""
-    asked = checkpoint.generation.get("eos_token_id")
-    if asked is None:
-        asked = checkpoint.text_config.get("eos_token_id")
-    found: Sequence[Any] = asked if isinstance(asked, list) else [asked]
-    return frozenset(token for token in (*found, tokenizer.inner.eos_token_id) if isinstance(token, int))
 
 
 def _engine_name(device: torch.device, dtype: str, options: Options) -> str:

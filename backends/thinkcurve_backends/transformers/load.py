@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thinkcurve.errors import UsageError
-from thinkcurve_backends.checkpoint import Checkpoint, open_checkpoint
+from thinkcurve_backends.checkpoint import Checkpoint, name_of, open_checkpoint
+from thinkcurve_backends.hf_tokenizer import NEEDS_CODE
 from thinkcurve_backends.llamacpp.header import fingerprint, read_header
 from thinkcurve_backends.safetensors_header import bytes_in
 from thinkcurve_backends.transformers.options import Options, check_quantization, free_bytes
@@ -25,6 +26,7 @@ from thinkcurve_backends.transformers.options import Options, check_quantization
 if TYPE_CHECKING:
     import torch
 
+WHOLE = "model.safetensors"
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 QUANTIZED_BYTES = {"bnb-8bit": 1.0, "bnb-4bit": 0.56, "fp8": 1.0}
 """A weight in memory; nf4 has a scale for every 64 weights."""
@@ -34,16 +36,26 @@ def find_checkpoint(what: str, options: Options) -> Checkpoint:
     """The folder or hub model, with weights that can be read here."""
     if not options.gguf:
         found = open_checkpoint("transformers", what, options.revision)
-        if not any(found.folder.glob("*.safetensors")):
-            raise UsageError(_no_weights(found.folder))
-        return replace(found, weights=("*.safetensors",))
+        if (found.folder / WHOLE).exists():  # what transformers looks for first
+            found = replace(found, weights=(WHOLE,))
+        found.check_weights()
+        _check_code(found)
+        return found
     path = Path(what).expanduser()
     if path.is_dir() and not (path / "config.json").exists():  # a GGUF file brings its own configuration
-        found = Checkpoint(path, path.name, None, {}, {})
+        found = Checkpoint(path, name_of(what), None, {}, {})
     else:
         found = open_checkpoint("transformers", what, options.revision, weights=(options.gguf,))
     read_header(found.folder / options.gguf)
     return replace(found, config=_gguf_config(found.folder, options.gguf), weights=(options.gguf,))
+
+
+def _check_code(checkpoint: Checkpoint) -> None:
+    """Refuse an architecture that only the checkpoint's own code knows."""
+    from transformers import CONFIG_MAPPING
+
+    if checkpoint.config.get("auto_map") and checkpoint.config.get("model_type") not in CONFIG_MAPPING:
+        raise UsageError(f"the model in {str(checkpoint.folder)!r} {NEEDS_CODE}")
 
 
 def choose_dtype(checkpoint: Checkpoint, options: Options, device: torch.device) -> str:
@@ -148,18 +160,6 @@ def active_parameters_of(checkpoint: Checkpoint, options: Options) -> int | None
     if options.gguf:
         return read_header(checkpoint.folder / options.gguf).active_parameters
     return checkpoint.active_parameters
-
-
-def _no_weights(folder: Path) -> str:
-    pickles = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in folder.glob(pattern))
-    if pickles:
-        return (
-            f"{str(folder)!r} holds its weights as {pickles[0]}, a pickle, which can run code: convert to safetensors"
-        )
-    ggufs = sorted(path.name for path in folder.glob("*.gguf"))
-    if ggufs:
-        return f"{str(folder)!r} holds no *.safetensors but {ggufs[0]}: add the option gguf={ggufs[0]}"
-    return f"{str(folder)!r} holds no weights: files named *.safetensors"
 
 
 def _gguf_config(folder: Path, name: str) -> dict[str, Any]:

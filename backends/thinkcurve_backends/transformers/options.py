@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thinkcurve.errors import UsageError
+from thinkcurve_backends.host_memory import free_host_bytes
 from thinkcurve_backends.options import ThinkingOptions
 
 if TYPE_CHECKING:
@@ -17,6 +16,9 @@ if TYPE_CHECKING:
 DTYPES = ("float32", "bfloat16", "float16")
 ATTENTIONS = ("sdpa", "eager", "flash_attention_2")
 QUANTIZATIONS = ("bnb-8bit", "bnb-4bit", "fp8")
+DEVICES = ("cuda", "mps", "cpu")
+MOST_THREADS = 1024
+"""More than any CPU's; where the system has no room for them the process dies without a word."""
 LEAST = {"batch": 0, "context_tokens": 0, "cache_gib": -1, "threads": 0}
 ROWS_CPU, ROWS_GPU = 16, 64
 PACKAGES = {
@@ -44,8 +46,8 @@ class Options(ThinkingOptions):
     themselves. ``gguf`` names a GGUF file in the folder, which is dequantised. ``adapter`` is a LoRA folder or one of
     the hub (at ``adapter_revision``), merged into the weights unless ``merge_adapter`` is off or they are quantised.
     ``compile`` runs the model through `torch.compile`. ``cache_gib`` bounds the keys and values kept of finished
-    sequences (-1: a quarter of the memory left after loading; 0: none). ``threads`` are torch's on a CPU (0: its own
-    choice).
+    sequences (-1: a quarter of the memory left after loading; 0: none); those of the sequences at work are not in
+    that bound, each takes what the longest of them does. ``threads`` are torch's on a CPU (0: its own choice).
     """
 
     revision: str = ""
@@ -70,6 +72,8 @@ def check_options(options: Options) -> None:
         value = getattr(options, name)
         if value and value not in known:
             raise UsageError(f"option {name} of transformers is {value!r}; known: {', '.join(known)}")
+    if options.threads > MOST_THREADS:
+        raise UsageError(f"option threads of transformers is {options.threads}; the most is {MOST_THREADS}")
     if options.gguf and options.quantization:
         raise UsageError("options gguf and quantization do not go together: a GGUF file is dequantised")
     if options.adapter_revision and not options.adapter:
@@ -105,6 +109,11 @@ def choose_device(name: str) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in DEVICES:
+        raise UsageError(f"option device of transformers is {name!r}; known: cuda, cuda:1, mps, cpu, auto")
+    try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = " ".join(str(error).split())[:120].rstrip(".")
@@ -120,25 +129,4 @@ def free_bytes(device: torch.device) -> int | None:
         return int(torch.cuda.mem_get_info(device)[0])
     if device.type == "mps":
         return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
-    return _free_host_bytes()
-
-
-def _free_host_bytes() -> int | None:
-    found = []
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    except OSError:
-        names = os.sysconf_names if hasattr(os, "sysconf_names") else {}
-        if "SC_PHYS_PAGES" in names:
-            found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    try:  # a container's own limit
-        group = Path("/sys/fs/cgroup")
-        limit = (group / "memory.max").read_text().strip()
-        used = int((group / "memory.current").read_text())
-        lines = (group / "memory.stat").read_text().splitlines()
-        cached = sum(int(line.split()[1]) for line in lines if line.startswith("file "))  # given back when needed
-        found += [int(limit) - used + cached] if limit.isdigit() else []
-    except OSError:
-        pass
-    return min(found, default=None)
+    return free_host_bytes()

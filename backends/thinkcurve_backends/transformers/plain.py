@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class PlainEngine:
     """Rows side by side, each with a cache of its own."""
 
+    shares = False
+
     def __init__(self, model: Any, device: torch.device) -> None:
         self.model = model
         self.device = device

@@ -74,6 +74,8 @@ class Rule:
 class RaggedEngine:
     """Rows in one batch over one cache; see the module. ``max_tokens`` bounds a row's length."""
 
+    shares = True
+
     def __init__(
         self, model: Any, device: torch.device, store: PrefixStore, max_tokens: int, *, kernel: str = "sdpa"
     ) -> None:
@@ -140,7 +142,7 @@ class RaggedEngine:
                 input_ids=torch.tensor([ids], device=self.device),
                 position_ids=torch.tensor([positions], device=self.device),
                 use_cache=False,
-                logits_to_keep=torch.tensor(last or [0], device=self.device),
+                logits_to_keep=torch.tensor(last or [0]),  # indices on the CPU suit whichever device ends the model
             ).logits[0]
         finally:
             _local.step = None
@@ -165,6 +167,26 @@ class RaggedEngine:
             self.rows[row.slot] = moved
             moved.slot = row.slot
         row.slot, row.n_done = -1, 0
+        self._give_back()
+
+    def _give_back(self) -> None:
+        """A smaller cache where the rows left need at most a quarter of it: one long row sizes the places of all."""
+        n_tokens = max((len(row.ids) for row in self.rows), default=0)
+        n_places, capacity = 1, min(FIRST_CAPACITY, self.max_tokens)
+        while n_places < len(self.rows):
+            n_places *= 2
+        while capacity < n_tokens:
+            capacity = min(2 * capacity, max(self.max_tokens, n_tokens))
+        if 4 * n_places * capacity > self.n_places * self.capacity:
+            return
+        self.n_places, self.capacity = n_places, capacity
+        if not self.rows:
+            self.layers.clear()
+        for number, (keys, values) in self.layers.items():
+            self.layers[number] = (
+                keys[:n_places, :, :capacity].clone(),
+                values[:n_places, :, :capacity].clone(),
+            )
 
     def _keep(self, row: Row) -> None:
         """Hold what a row computed; where memory does not suffice for that, nothing of the kind is held any more."""
@@ -182,8 +204,9 @@ class RaggedEngine:
             free_memory()
 
     def shrink(self) -> None:
-        """Give all memory back but the model's; from now on half as much is kept for later prompts."""
-        self.store.max_bytes = min(self.store.max_bytes, self.store.n_bytes // 2)
+        """Give all memory back but the model's; where prefixes were held, at most half as many are from now on."""
+        if self.store.n_bytes:
+            self.store.max_bytes //= 2
         for row in self.rows:
             row.slot, row.n_done = -1, 0
         self.close()

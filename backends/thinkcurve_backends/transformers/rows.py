@@ -78,6 +78,8 @@ class Engine(Protocol):
 
     model: Any
     """The model of transformers."""
+    shares: bool
+    """Whether rows begin as copies of others and prompts are read in pieces; else every prompt is read whole."""
     n_forward_tokens: int
     """Tokens that went through the model so far."""
 
@@ -101,7 +103,7 @@ class Engine(Protocol):
         ...
 
     def shrink(self) -> None:
-        """Let go of every row and of half of what may be kept: memory ran out."""
+        """Let go of every row and of all that is kept, and keep less from now on: memory ran out."""
         ...
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ else that goes wrong in a step ends all open requests, and the engine.
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 from collections import deque
@@ -28,6 +29,7 @@ from thinkcurve_backends.transformers.sampling import draw, log_probabilities
 if TYPE_CHECKING:
     import torch
 
+_log = logging.getLogger(__name__)
 READ_TOKENS = 2048
 """The most tokens of one step: more would not make a GPU faster, and take memory."""
 LEAST_READ_TOKENS = 64
@@ -50,7 +52,7 @@ class Scheduler:
         prepare: Callable[[], None] = lambda: None,
     ) -> None:
         self.engine = engine
-        self.n_rows = n_rows
+        self.n_rows = self._most_rows = n_rows
         self.n_halvings = 0
         self._read_tokens = READ_TOKENS
         self._eos_ids = eos_ids
@@ -159,6 +161,8 @@ class Scheduler:
 
     def _waits(self, row: Row) -> bool:
         """Whether a row that is being read will soon hold clearly more of this one's beginning than is known now."""
+        if not self.engine.shares:
+            return False
         reading = [other for other in self._rows if other.n_pending > 1]
         if not reading:
             return False
@@ -256,21 +260,26 @@ class Scheduler:
         self.engine.release(row, is_kept=is_kept)
 
     def _shrink(self, error: BaseException) -> None:
-        """Go on with half the rows, all of them from their ids; a row alone reads its prompt in smaller pieces."""
+        """Go on with half the rows, all of them from their ids; a row alone reads its prompt in smaller pieces.
+
+        Where even those are too many the row is given up, and rows and pieces are again what they were before it.
+        """
         n_rows = len(self._rows)
         self.engine.shrink()
         free_memory()
         rows, self._rows = [row for row in self._rows if not row.future.done()], []
-        if n_rows <= 1 and self._read_tokens <= LEAST_READ_TOKENS:
+        if n_rows <= 1 and (self._read_tokens <= LEAST_READ_TOKENS or not self.engine.shares):
             for row in rows:
                 n = len(row.ids)
                 _fail(row, BackendError(f"memory does not suffice for one sequence of {n} tokens: {_line(error)}"))
             rows = []
+            self.n_rows, self._read_tokens = self._most_rows, READ_TOKENS
         elif n_rows <= 1:
             self._read_tokens = max(self._read_tokens // 4, LEAST_READ_TOKENS)
         else:
             self.n_rows = max(1, n_rows // 2)
             self.n_halvings += 1
+            _log.warning("memory ran out: from here on %d sequences run at once, not %d", self.n_rows, n_rows)
         with self._wake:
             self._queue.extendleft(reversed(rows))
 

@@ -12,7 +12,6 @@ vLLM filters by min-p before top-k and top-p; only together with top-p can that 
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass, replace
 
@@ -20,6 +19,7 @@ from thinkcurve.backend import Continuation, Generation, ModelInfo, Request, Sto
 from thinkcurve.budget import Control
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve_backends.options import ThinkingOptions, read_options
+from thinkcurve_backends.slots import Slots
 from thinkcurve_backends.vllm.budget import UNLIMITED, Forcing, Written, generate
 from thinkcurve_backends.vllm.call import Call, Engine, check_sampling, settle
 
@@ -100,7 +100,7 @@ class Vllm:
         self.controls = NEEDS_PREFIX | {Control.SERVER} if forcing else NEEDS_PREFIX
         self._engine = engine
         self._forcing = forcing
-        self._slots: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
+        self._slots = Slots(slots)
         self._is_closed = False
         self._has_forced = False
 
@@ -121,7 +121,7 @@ class Vllm:
             stop=request.stop,
             logprobs=request.top_logprobs,
         )
-        async with self._slot():
+        async with self._slots.one():
             done = await self._carry_out(call, request.thinking_budget)
         ids, stop = done.settled.ids, done.settled.stop
         is_full = stop is Stop.LENGTH and len(ids) < request.max_tokens
@@ -170,12 +170,6 @@ class Vllm:
         if len(prompt) >= context:
             raise BackendError(f"a prompt of {len(prompt)} tokens leaves no room in the context of {context}")
         return context - len(prompt)
-
-    def _slot(self) -> asyncio.Semaphore:
-        loop = asyncio.get_running_loop()
-        if self._slots is None or self._slots[0] is not loop:
-            self._slots = (loop, asyncio.Semaphore(self.concurrency))
-        return self._slots[1]
 
 
 def _likeliest(top: dict[int, float], n: int) -> dict[int, float]:

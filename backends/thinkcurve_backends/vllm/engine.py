@@ -15,8 +15,9 @@ import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from thinkcurve.backend import ModelInfo, Sampling
 from thinkcurve.budget import ThinkingFormat
@@ -27,6 +28,13 @@ from thinkcurve_backends.own_loop import OwnLoop
 from thinkcurve_backends.vllm.budget import Forcing, forcing_of, probe
 from thinkcurve_backends.vllm.call import SEEDS, Call, Reply
 from thinkcurve_backends.vllm.start import Log, starting
+from thinkcurve_backends.vllm.weights import (
+    READ_SAFETENSORS,
+    Adapter,
+    notes_of,
+    open_adapter,
+    whole_fingerprint,
+)
 
 if TYPE_CHECKING:
     from thinkcurve_backends.hf_tokenizer import HfTokenizer
@@ -62,6 +70,10 @@ class InProcess:
         """`budget.probe`, blocking."""
         return self._loop.run_now(probe(self, forcing, prompt))
 
+    def try_out(self, prompt: tuple[int, ...]) -> None:
+        """Generate one token, blocking: what each request would fail at fails here first."""
+        self._loop.run_now(self._ask(Call(prompt, 1, Sampling())))
+
     async def decode(self, ids: Sequence[int]) -> str:
         """The text of ``ids``, markers included."""
         return self._tokenizer.decode(ids)
@@ -72,8 +84,10 @@ class InProcess:
 
     def close(self) -> None:
         """`aclose`, blocking."""
-        self._loop.close(self._shut_down())
-        self._log.remove()
+        try:
+            self._loop.close(self._shut_down())
+        finally:
+            self._log.remove()
 
     async def _shut_down(self) -> None:
         llm, self._llm = self._llm, None
@@ -144,19 +158,23 @@ def _reply(output: Any, call: Call) -> Reply:
 def open_engine(what: str, options: Options) -> tuple[InProcess, ModelInfo, HfTokenizer, Forcing | None]:
     """The model in a folder or of the hub, loaded. Raises `UsageError` where that cannot be."""
     checkpoint = open_checkpoint("vllm", what, options.revision)
+    checkpoint.check_weights()
+    checkpoint.tensors()  # a file that is cut off is told here in a line, and by vLLM after its start
+    adapter = open_adapter(options.adapter)
     further = _further(options.args)
     with starting() as log:
         try:
-            return _open(checkpoint, options, further, log)
+            return _open(checkpoint, options, adapter, further, log)
         except BaseException:
             log.remove()
             raise
 
 
 def _open(
-    checkpoint: Checkpoint, options: Options, further: dict[str, Any], log: Log
+    checkpoint: Checkpoint, options: Options, adapter: Adapter | None, further: dict[str, Any], log: Log
 ) -> tuple[InProcess, ModelInfo, HfTokenizer, Forcing | None]:
     vllm = _import()
+    _check_quantization(options.quantization)
     from thinkcurve_backends.hf_tokenizer import load_tokenizer
 
     tokenizer = load_tokenizer(checkpoint.folder)
@@ -170,15 +188,17 @@ def _open(
     tokenizer.template_options = dict(thinking.template_options) if thinking else {}
     forcing = forcing_of(thinking, tokenizer) if thinking else ""
     _check_memory(checkpoint, options)
-    arguments = _arguments(checkpoint, options, thinking if isinstance(forcing, Forcing) else None)
+    arguments = _arguments(checkpoint, options, adapter, thinking if isinstance(forcing, Forcing) else None)
     for name in further:
         if name in arguments:
             raise UsageError(
                 f"option args of vllm may not hold {name!r}: it has an option of its own or is settled here"
             )
-    arguments |= further
-    engine = _start(vllm, checkpoint, tokenizer, arguments, _adapter(options.adapter), log)
+    arguments |= {"load_format": READ_SAFETENSORS[0], **further}
+    engine = _start(vllm, checkpoint, tokenizer, arguments, _lora_request(adapter), log)
     try:
+        if adapter is not None:
+            engine.try_out(tokenizer.render(PROBE, chat=bool(tokenizer.template)))
         if isinstance(forcing, Forcing) and thinking is not None:
             prompt = tokenizer.render(PROBE, chat=bool(tokenizer.template))
             reason = engine.probe(forcing, prompt if thinking.template_opens else prompt + forcing.open_ids)
@@ -188,8 +208,10 @@ def _open(
             context_tokens=engine.context_tokens,
             thinking=thinking,
             engine=f"vllm {vllm.__version__}",
-            notes=(forcing,) if isinstance(forcing, str) and forcing else (),
+            notes=notes_of(adapter, options.quantization)
+            + ((forcing,) if isinstance(forcing, str) and forcing else ()),
         )
+        info = msgspec.structs.replace(info, fingerprint=whole_fingerprint(checkpoint, adapter, options.quantization))
     except BackendError as error:
         engine.close()
         raise UsageError(f"vLLM cannot run {str(checkpoint.folder)!r}: {error}") from error
@@ -226,7 +248,9 @@ def _start(
     return InProcess(loop, llm, tokenizer, adapter, log)
 
 
-def _arguments(checkpoint: Checkpoint, options: Options, thinking: ThinkingFormat | None) -> dict[str, Any]:
+def _arguments(
+    checkpoint: Checkpoint, options: Options, adapter: Adapter | None, thinking: ThinkingFormat | None
+) -> dict[str, Any]:
     """Engine arguments; ``thinking`` only where vLLM can end it."""
     arguments: dict[str, Any] = {
         "model": str(checkpoint.folder),
@@ -247,8 +271,8 @@ def _arguments(checkpoint: Checkpoint, options: Options, thinking: ThinkingForma
         arguments["gpu_memory_utilization"] = options.gpu_memory
     if options.quantization:
         arguments["quantization"] = options.quantization
-    if options.adapter:
-        arguments |= {"enable_lora": True, "max_lora_rank": _rank(Path(options.adapter).expanduser())}
+    if adapter is not None:
+        arguments |= {"enable_lora": True, "max_lora_rank": adapter.rank}
     if thinking is not None:
         from vllm.config import ReasoningConfig
 
@@ -268,24 +292,29 @@ def _further(text: str) -> dict[str, Any]:
         raise UsageError(f'option args of vllm is no JSON ({error}); it is written {{"block_size": 32}}') from error
     if not isinstance(found, dict):
         raise UsageError('option args of vllm is no JSON object; it is written {"block_size": 32}')
+    load = found.get("load_format", READ_SAFETENSORS[0])
+    if load not in READ_SAFETENSORS:
+        raise UsageError(f"option args of vllm has load_format {load!r}; it can be {', '.join(READ_SAFETENSORS)}")
     return found
 
 
-def _rank(folder: Path) -> int:
-    """The rank of a LoRA adapter, rounded up to one that vLLM takes."""
-    try:
-        rank = json.loads((folder / "adapter_config.json").read_text())["r"]
-    except (OSError, ValueError, KeyError) as error:
-        raise UsageError(f"{str(folder)!r} holds no LoRA adapter (adapter_config.json with its rank r)") from error
-    return next((step for step in (8, 16, 32, 64, 128, 256, 320) if step >= rank), 512)
-
-
-def _adapter(folder: str) -> Any:
-    if not folder:
+def _lora_request(adapter: Adapter | None) -> Any:
+    if adapter is None:
         return None
     from vllm.lora.request import LoRARequest
 
-    return LoRARequest("adapter", 1, str(Path(folder).expanduser().resolve()))
+    return LoRARequest("adapter", 1, str(adapter.folder))
+
+
+def _check_quantization(name: str) -> None:
+    """Refuse a kind of quantisation that this vLLM does not know, before minutes of loading."""
+    from vllm.model_executor.layers.quantization import QUANTIZATION_METHODS
+
+    if name and name not in QUANTIZATION_METHODS:
+        hint = did_you_mean(name, QUANTIZATION_METHODS)
+        raise UsageError(
+            f"option quantization of vllm is {name!r}.{hint} It can be {', '.join(sorted(QUANTIZATION_METHODS))}"
+        )
 
 
 def _check_memory(checkpoint: Checkpoint, options: Options) -> None:

@@ -153,12 +153,13 @@ def _template(remote: Remote, described: Checkpoint | None) -> str:
 
 
 def _renders(tokenizer: ServerTokenizer) -> bool:
-    """Whether the model has a chat template."""
+    """Whether the model has a chat template; where not, its tokenizer refuses to render from now on."""
     try:
         tokenizer.render(PROBE)
     except BackendError as error:
         if error.is_retryable or error.is_fatal:
             raise
+        tokenizer.no_template = str(error.__cause__ or error)
         return False
     return True
 

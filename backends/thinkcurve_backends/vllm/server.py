@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from thinkcurve.backend import Sampling, raw_text
-from thinkcurve.errors import BackendError
+from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.problem import Message
 from thinkcurve_backends.remote import Remote
 from thinkcurve_backends.vllm.call import SEEDS, Call, Reply
@@ -64,6 +64,8 @@ class ServerTokenizer:
 
     def __init__(self, remote: Remote, name: str) -> None:
         self.template_options: dict[str, Any] = {}
+        self.no_template = ""
+        """Why the chat template cannot be applied; empty where it can."""
         self._remote = remote
         self._name = name
         self._encode = lru_cache(maxsize=1024)(self._encode_now)
@@ -89,6 +91,10 @@ class ServerTokenizer:
         return str(self._post("/detokenize", {"tokens": list(token_ids)}).get("prompt", ""))
 
     def _render(self, messages: Sequence[Message], options: dict[str, Any]) -> tuple[int, ...]:
+        if self.no_template:
+            raise UsageError(
+                f"this model has no chat template ({self.no_template}): ask with --no-chat-template, as plain text"
+            )
         turns = [{"role": message.role, "content": message.content} for message in messages]
         body = {"messages": turns, "add_generation_prompt": True, "chat_template_kwargs": options}
         try:
@@ -96,10 +102,7 @@ class ServerTokenizer:
         except BackendError as error:
             if error.is_fatal or error.is_retryable:
                 raise
-            raise BackendError(
-                f"the chat template of the model cannot be applied: {error}; to ask it as plain text: "
-                "--no-chat-template"
-            ) from error
+            raise BackendError(f"the chat template of the model cannot be applied: {error}") from error
 
     def _encode_now(self, text: str, add_special: bool = False) -> tuple[int, ...]:
         if not text:
@@ -114,19 +117,6 @@ class ServerTokenizer:
             if not error.is_retryable or error.is_fatal:
                 raise
         return dict(self._remote.post_now(path, content))  # callers of a tokenizer do not retry
-
-
-class ServedTokens:
-    """The vocabulary of a served model as far as it can be told: a text is in it if it is one token."""
-
-    def __init__(self, tokenizer: ServerTokenizer) -> None:
-        self._tokenizer = tokenizer
-
-    def __contains__(self, text: object) -> bool:
-        if not isinstance(text, str) or not text:
-            return False
-        ids = self._tokenizer.encode(text)
-        return len(ids) == 1 and self._tokenizer.decode(ids) == text
 
 
 class Server:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ FLAGS = {
     "tasks": (),
     "model_options": (),
     "task_options": (),
+    "settings": (),
     "prompts": (),
     "columns": (),
     "fewshot": (),
@@ -137,7 +139,35 @@ def test_the_flags_of_run_name_every_field_of_a_study() -> None:
     from thinkcurve.study import Study
 
     flags = {param.name for param in command.params}
-    assert set(msgspec.structs.asdict(Study())) - flags == {"top_p", "top_k", "traces"}
+    rest = set(msgspec.structs.asdict(Study())) - flags
+    assert rest == {"top_p", "top_k", "min_p", "traces", "wait", "waits", "budget_prompt"}
+    given = (
+        "top_p=0.9",
+        "top_k=20",
+        "min_p=0.1",
+        "traces=separate",
+        "wait=Hmm",
+        "waits=4",
+        "budget_prompt={{budget}}!",
+    )
+    study = study_of(None, {**FLAGS, "settings": (*given, "budget_prompt={{budget}}!")}, None)
+    assert [getattr(study, key) for key in sorted(rest)] == ["{{budget}}!", 0.1, 20, 0.9, "separate", "Hmm", 4]
+
+
+@pytest.mark.parametrize(
+    ("setting", "complaint"),
+    [
+        ("wiats=4", "unknown key 'wiats'. Did you mean 'waits'?"),
+        ("waits=many", "waits"),
+        ("traces=sharde", "traces 'sharde' is not known. Did you mean 'shared'? Known: shared, separate"),
+        ("control=extent", "control 'extent' is not known. Did you mean 'extend'?"),
+        ("budgets=1,2", "has a flag of its own"),
+        ("waits", "--set 'waits' is not KEY=VALUE"),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_is_refused(setting: str, complaint: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(complaint)):
+        study_of(None, {**FLAGS, "settings": (setting,)}, None)
 
 
 def test_a_task_of_another_wheel_is_one_of_ours(tmp_path: Path) -> None:
