@@ -146,9 +146,9 @@ async def test_the_cpu_limit_is_each_judgements_own(site: Path) -> None:
     verifiers = Verifiers(1, "weak", msgspec.structs.replace(SMALL, wall_s=60.0))
     await verifiers.prepare(["made"])
     pids = verifiers.pids
-    told = [await ask(verifiers, "work", cpu_s=0.9) for _ in range(4)]
+    told = [await ask(verifiers, "work", cpu_s=0.6) for _ in range(4)]  # far from 1 each, for a busy machine
     assert [t.verdict for t in told] == [Verdict.CORRECT] * 4
-    assert all(0.8 < t.cpu_s < 1.5 for t in told)
+    assert all(0.5 < t.cpu_s < 1.5 for t in told)
     assert verifiers.pids == pids  # none was killed and replaced meanwhile
     assert (await ask(verifiers, "work", cpu_s=3.0)).reason == "timeout"
     await verifiers.aclose()
