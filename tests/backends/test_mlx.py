@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-if find_spec("mlx_lm") is None or find_spec("torch") is None:  # not imported: mlx-lm lowers the limit of open files
-    pytest.skip('needs pip install "thinkcurve[mlx,train]" (torch makes the folder)', allow_module_level=True)
+if find_spec("mlx_lm") is None:  # not imported: mlx-lm lowers the limit of open files
+    pytest.skip('needs pip install "thinkcurve[mlx]"', allow_module_level=True)
 
 from thinkcurve.backend import Chat, Continuation, Generation, Request, Sampling, Stop
 from thinkcurve.budget import Control

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-if find_spec("mlx_lm") is None or find_spec("torch") is None:  # not imported: mlx-lm lowers the limit of open files
-    pytest.skip('needs pip install "thinkcurve[mlx,train]" (torch makes the folder)', allow_module_level=True)
+if find_spec("mlx_lm") is None:  # not imported: mlx-lm lowers the limit of open files
+    pytest.skip('needs pip install "thinkcurve[mlx]"', allow_module_level=True)
 
 import mlx.core as mx
 from mlx.utils import tree_flatten

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 if find_spec("mlx_lm") is None or find_spec("torch") is None:  # not imported: mlx-lm lowers the limit of open files
-    pytest.skip('needs pip install "thinkcurve[mlx,train]" (torch makes the folder)', allow_module_level=True)
+    pytest.skip('needs pip install "thinkcurve[mlx,train]" (torch to compare with)', allow_module_level=True)
 
 import mlx.core as mx
 import torch
@@ -26,7 +26,7 @@ from thinkcurve.store import Records
 from thinkcurve.study import Study
 from thinkcurve.testing import NEAR_TIE, run_checks
 from thinkcurve_backends.mlx.backend import open_backend
-from thinkcurve_backends.mlx.library import make_prompt_cache
+from thinkcurve_backends.mlx.imports import make_prompt_cache
 from thinkcurve_backends.mlx.prefixes import Prefixes
 from thinkcurve_backends.mlx.sampling import allowed, key_of, sampler_of
 

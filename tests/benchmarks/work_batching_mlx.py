@@ -23,7 +23,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from thinkcurve.backend import Continuation, Request
 from thinkcurve_backends.mlx.backend import open_backend
-from thinkcurve_backends.mlx.library import BatchGenerator, load_model
+from thinkcurve_backends.mlx.imports import BatchGenerator, load_model
 from thinkcurve_backends.mlx.load import Float32Logits
 
 PROMPT_TOKENS = 24

@@ -12,7 +12,7 @@ from thinkcurve.errors import UsageError
 from thinkcurve_backends.checkpoint import Checkpoint
 from thinkcurve_backends.host_memory import free_host_bytes
 from thinkcurve_backends.mlx import rope
-from thinkcurve_backends.mlx.library import CacheList, load_adapters, load_model, make_prompt_cache
+from thinkcurve_backends.mlx.imports import CacheList, load_adapters, load_model, make_prompt_cache
 from thinkcurve_backends.safetensors_header import bytes_in
 
 WEIGHTS = "model*.safetensors"

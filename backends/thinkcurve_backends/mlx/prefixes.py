@@ -15,7 +15,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from thinkcurve_backends.mlx.library import CacheList, can_trim_prompt_cache, trim_prompt_cache
+from thinkcurve_backends.mlx.imports import CacheList, can_trim_prompt_cache, trim_prompt_cache
 
 Ids = tuple[int, ...]
 COVERED = 7 / 8

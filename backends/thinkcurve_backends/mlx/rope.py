@@ -14,7 +14,7 @@ from typing import Any
 import mlx.core as mx
 
 from thinkcurve.errors import UsageError
-from thinkcurve_backends.mlx.library import initialize_rope
+from thinkcurve_backends.mlx.imports import initialize_rope
 
 PLAIN = ("", "default", "mrope")
 """Kinds of scaling that leave the frequencies as they are."""

@@ -18,8 +18,8 @@ from typing import Any
 import mlx.core as mx
 
 from thinkcurve.errors import BackendError
+from thinkcurve_backends.mlx.imports import BatchGenerator, StopSequences
 from thinkcurve_backends.mlx.job import Job
-from thinkcurve_backends.mlx.library import BatchGenerator, StopSequences
 from thinkcurve_backends.mlx.load import Loaded
 from thinkcurve_backends.mlx.prefixes import Prefixes
 from thinkcurve_backends.mlx.sampling import greedy, sampler_of

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import runpy
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +18,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from other_verifiers import install
 from thinkcurve.errors import UsageError
 from thinkcurve.problem import Custom, Judgement, Verdict
 from thinkcurve.verify.custom import Limits, VerifierMissing, Verifiers
@@ -29,31 +29,12 @@ from thinkcurve.verify.judge import Judge
 MADE = Path(__file__).with_name("made_verifiers.py")
 WITHOUT_LANDLOCK = Path(__file__).with_name("without_landlock.py")
 SMALL = Limits(cpu_s=1, first_cpu_s=1, wall_s=2.0, memory_mb=256)
-OTHERS = {
-    "raises": "raise RuntimeError('no luck\\ntoday')",
-    "exits": "raise SystemExit(3)",
-    "dies": "import os; os._exit(1)",
-    "needs_extra": "import not_there_at_all",
-    "needs_other": "import not_known_either",
-    "no_function": "judge = 7",
-    "noisy": "import os; print('hello'); os.write(1, b'x' * 99); os.write(2, b'y' * 99)\n"
-    "from thinkcurve.problem import Judgement\ndef judge(data, answer): return Judgement('correct')",  # works
-}
 
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with an installed wheel that brings verifiers, on the module path."""
-    folder = tmp_path / "site"
-    about = folder / "made-1.2.dist-info"
-    about.mkdir(parents=True)
-    shutil.copy(MADE, folder / "made_wheel.py")
-    for name, code in OTHERS.items():
-        (folder / f"made_{name}.py").write_text(code)
-    points = ["made = made_wheel:judge", "gone = made_gone:judge", *(f"{n} = made_{n}:judge" for n in OTHERS)]
-    (about / "entry_points.txt").write_text("\n".join(["[thinkcurve.verifiers]", *points]))
-    needs = 'Requires-Dist: not-there.at_all>=2; extra == "special"'
-    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: made\nVersion: 1.2\n{needs}\n")
+    folder = install(MADE, tmp_path / "site")
     monkeypatch.syspath_prepend(str(folder))
     return folder
 
