@@ -6,13 +6,14 @@ batching, connection pools and retries of single connections are its own busines
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
 from thinkcurve.budget import Control, ThinkingFormat
+from thinkcurve.errors import BackendError
 from thinkcurve.problem import Message
 
 
@@ -23,6 +24,18 @@ class Sampling(msgspec.Struct, frozen=True):
     top_p: float = 1.0
     top_k: int = 0
     min_p: float = 0.0
+
+
+class NativeBudgets(msgspec.Struct, frozen=True):
+    """Which token budgets a provider takes (control ``native``): 0 (no thinking) where it can, else least to most.
+
+    ``has_natural`` says that it may be left to think as long as it likes.
+    """
+
+    least: int = 1
+    most: int | None = None
+    has_zero: bool = True
+    has_natural: bool = True
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
@@ -48,6 +61,14 @@ class ModelInfo(msgspec.Struct, frozen=True):
     """How its makers say that it should be sampled (``generation_config.json``); ``None`` where they say nothing."""
     notes: tuple[str, ...] = ()
     """What a user of it should know, a sentence each: an engine's fault that is routed round, say."""
+    provider: str | None = None
+    """Who is paid for its tokens, by the id that ``genai-prices`` has for it; ``None`` where nobody is, or unknown."""
+    native: NativeBudgets | None = None
+    """Which token budgets its provider takes."""
+    efforts: tuple[str, ...] = ()
+    """Which levels of effort it takes, of `thinkcurve.budget.EFFORTS`; empty is unknown: ask, and see what it says."""
+    max_output_tokens: int | None = None
+    """The most tokens that its provider gives for thinking and answer together."""
 
 
 class Continuation(msgspec.Struct, frozen=True, tag="continuation"):
@@ -58,11 +79,18 @@ class Continuation(msgspec.Struct, frozen=True, tag="continuation"):
 
 
 class Chat(msgspec.Struct, frozen=True, tag="chat"):
-    """Messages for a model that enforces its own budget (controls ``native``, ``effort``, ``server``, ``prompt``)."""
+    """Messages for a model behind an interface of messages.
+
+    ``budget_tokens`` (control ``native``) is the provider's own budget, 0 turns thinking off; ``effort`` (control
+    ``effort``) is one of `thinkcurve.budget.EFFORTS`; with neither it thinks as it likes. ``prefix`` is the beginning
+    of the reply, markers and thinking included, to be gone on with exactly (controls ``truncate`` and ``extend`` where
+    only text goes in and out): the reply then holds what comes after it, markers included, all in ``text``.
+    """
 
     messages: tuple[Message, ...]
     budget_tokens: int | None = None
     effort: str | None = None
+    prefix: str | None = None
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -75,7 +103,10 @@ class Request(msgspec.Struct, frozen=True):
 
     prompt: Continuation | Chat
     max_tokens: int
+    """Of a chat without prefix: for thinking and answer together, and 0 is the most that its provider gives."""
     sampling: Sampling = Sampling()
+    leaves_sampling: bool = False
+    """Whether the provider draws tokens by its own defaults, and ``sampling`` says nothing."""
     seed: int = 0
     thinking_budget: int | None = None
     stop_ids: tuple[int, ...] = ()
@@ -94,12 +125,29 @@ class Stop(StrEnum):
     """``max_tokens`` was reached."""
     CONTEXT = "context"
     """The context window was full."""
+    REFUSAL = "refusal"
+    """The model declined to answer, and its provider says so."""
+
+
+class Visibility(StrEnum):
+    """How much of its thinking a provider shows."""
+
+    FULL = "full"
+    SUMMARY = "summary"
+    """Another model's words on it."""
+    ENCRYPTED = "encrypted"
+    """It came back, readable for its provider alone."""
+    HIDDEN = "hidden"
+    """Nothing came back but, perhaps, its length."""
 
 
 class Usage(msgspec.Struct, frozen=True):
     """Token counts of one generation as the engine or provider reported them; ``None`` is not reported.
 
-    ``source`` says who counted the thinking: ``provider``, ``parser``, ``client`` or ``unknown``.
+    ``prompt_tokens`` are all of the prompt, of which ``cached_tokens`` were read from a cache and
+    ``cache_write_tokens`` written to one. ``generated_tokens`` are thinking and answer together. ``source`` says who
+    counted the thinking: ``provider``, ``parser``, ``client`` or ``unknown``. ``usd`` is what the provider says that
+    it charges.
     """
 
     prompt_tokens: int | None = None
@@ -107,6 +155,9 @@ class Usage(msgspec.Struct, frozen=True):
     thinking_tokens: int | None = None
     answer_tokens: int | None = None
     source: str = "unknown"
+    generated_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    usd: float | None = None
 
 
 class Generation(msgspec.Struct, frozen=True):
@@ -126,6 +177,10 @@ class Generation(msgspec.Struct, frozen=True):
     top_logprobs: tuple[dict[int, float], ...] | None = None
     wall_s: float | None = None
     raw: dict[str, Any] | None = None
+    visibility: Visibility = Visibility.FULL
+    """How much of the thinking ``thinking`` is."""
+    served_by: str | None = None
+    """The version of the model that answered, as the provider names it."""
 
 
 class Tokenizer(Protocol):
@@ -182,4 +237,39 @@ class Backend(Protocol):
 
     async def aclose(self) -> None:
         """Let go of everything held; closing twice is harmless."""
+        ...
+
+
+class BatchStatus(msgspec.Struct, frozen=True):
+    """How far a batch is: ``is_ended`` says that every request of it has come to an end, good or bad."""
+
+    is_ended: bool
+    n_done: int | None = None
+    n_all: int | None = None
+
+
+@runtime_checkable
+class Batching(Protocol):
+    """What a backend offers beside `Backend` where its provider takes many requests at once and answers within a day."""
+
+    @property
+    def most_in_batch(self) -> int:
+        """How many requests one batch may hold."""
+        ...
+
+    @property
+    def batch_factor(self) -> float:
+        """What a token in a batch costs, as a part of what it costs otherwise."""
+        ...
+
+    async def submit(self, requests: Mapping[str, Request]) -> str:
+        """Hand over requests by names of ours (at most 64 letters, digits, ``-`` and ``_``); the provider's id of them."""
+        ...
+
+    async def status(self, batch: str) -> BatchStatus:
+        """How far a batch is, whoever submitted it and when."""
+        ...
+
+    async def collect(self, batch: str) -> dict[str, Generation | BackendError]:
+        """What became of each request of an ended batch, by our name; one that the provider never began is missing."""
         ...

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from thinkcurve.errors import UsageError
+from thinkcurve.errors import UsageError, did_you_mean
 
 LARGEST = 2**31 - 1
 LARGEST_DIGITS = 12
@@ -42,6 +42,10 @@ class Control(StrEnum):
         keeps that end (`thinkcurve.pipeline.cuts`).
         """
         return self in (Control.TRUNCATE, Control.EXTEND)
+
+
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""The levels of effort that providers name, lowest first. A ladder of control ``effort`` holds places in this list."""
 
 
 class Ending(StrEnum):
@@ -106,10 +110,20 @@ def with_think_tags(answer: str, thinking: ThinkingFormat | None) -> str:
 
 
 class Cut(msgspec.Struct, frozen=True):
-    """The thinking that one budget allows, and how it ended there."""
+    """The thinking that one budget allows, and how it ended there.
+
+    Where only text goes in and out there are no ids but ``text``, of ``n_tokens`` by its server's count.
+    """
 
     thinking_ids: tuple[int, ...]
     ending: Ending
+    text: str | None = None
+    n_tokens: int | None = None
+
+    @property
+    def length(self) -> int:
+        """How many tokens of thinking it holds."""
+        return len(self.thinking_ids) if self.n_tokens is None else self.n_tokens
 
     @property
     def is_forced(self) -> bool:
@@ -137,6 +151,19 @@ def covers(n_tokens: int, ending: Ending, budget: Budget) -> bool:
     return ending is not Ending.BUDGET or (budget is not None and n_tokens >= budget)
 
 
+def parse_effort(text: str) -> int:
+    """A level of effort as its place in `EFFORTS`."""
+    word = text.strip().lower()
+    if word not in EFFORTS:
+        raise UsageError(f"{text.strip()!r} is no level of effort.{did_you_mean(word, EFFORTS)} Levels: {', '.join(EFFORTS)}")
+    return EFFORTS.index(word)
+
+
+def effort_of(budget: Budget, control: Control | str) -> str | None:
+    """The level that a step of a ladder stands for; ``None`` under every control but ``effort``."""
+    return EFFORTS[budget] if control == Control.EFFORT and budget is not None else None
+
+
 def parse_budget(text: str) -> Budget:
     """A budget from a command line or a file: a whole number of tokens, or ``none`` for the natural end."""
     word = text.strip().lower()
@@ -154,7 +181,9 @@ def parse_ladder(text: str) -> tuple[Budget, ...]:
     return check_ladder([parse_budget(part) for part in text.split(",")], where="--budgets")
 
 
-def check_ladder(budgets: Sequence[Budget], where: str = "budgets") -> tuple[Budget, ...]:
+def check_ladder(
+    budgets: Sequence[Budget], where: str = "budgets", control: Control = Control.TRUNCATE
+) -> tuple[Budget, ...]:
     """The ladder as a tuple, or a `UsageError` that says which step is wrong: it must ascend without repeats."""
     if not budgets:
         raise UsageError(f"{where}: the ladder is empty; give at least one budget, such as 0,64,256")
@@ -165,17 +194,18 @@ def check_ladder(budgets: Sequence[Budget], where: str = "budgets") -> tuple[Bud
             raise UsageError(f"{where}: budget {budget} is negative; the smallest is 0 (no thinking)")
     for lower, upper in pairwise(budgets):
         if lower == upper:
-            raise UsageError(f"{where}: budget {format_budget(lower)} stands twice; list each budget once")
+            raise UsageError(f"{where}: budget {format_budget(lower, control)} stands twice; list each budget once")
         if lower is None or (upper is not None and upper < lower):
             raise UsageError(
-                f"{where}: {format_budget(upper)} follows {format_budget(lower)}; list budgets in ascending order"
+                f"{where}: {format_budget(upper, control)} follows {format_budget(lower, control)}; list budgets in ascending order"
             )
     return tuple(budgets)
 
 
-def format_budget(budget: Budget) -> str:
-    """``"64"``, or ``"none"`` for the natural end."""
-    return "none" if budget is None else str(budget)
+def format_budget(budget: Budget, control: Control | str = Control.TRUNCATE) -> str:
+    """``"64"``, ``"none"`` for the natural end, or the level that it stands for under control ``effort``."""
+    is_level = control == Control.EFFORT and budget is not None and budget < len(EFFORTS)
+    return EFFORTS[budget] if is_level and budget is not None else "none" if budget is None else str(budget)
 
 
 def budget_key(budget: Budget) -> tuple[bool, int]:

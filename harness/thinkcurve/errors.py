@@ -18,7 +18,8 @@ class BackendError(ThinkcurveError):
     """A generation that did not come about: infrastructure, never the model's mistake.
 
     ``is_retryable`` says that the same request may succeed later; ``is_fatal`` that no further request to
-    this backend can succeed (wrong key, server gone), so the run should stop at once.
+    this backend can succeed (wrong key, server gone), so the run should stop at once. ``is_busy`` says that a server
+    put us off (429, 529) rather than failed: that is waited out, for longer than a fault is.
     """
 
     def __init__(
@@ -28,11 +29,13 @@ class BackendError(ThinkcurveError):
         is_retryable: bool = False,
         is_fatal: bool = False,
         retry_after_s: float | None = None,
+        is_busy: bool = False,
     ) -> None:
         super().__init__(message)
         self.is_retryable = is_retryable
         self.is_fatal = is_fatal
         self.retry_after_s = retry_after_s
+        self.is_busy = is_busy
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

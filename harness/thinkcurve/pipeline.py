@@ -13,8 +13,9 @@ from thinkcurve.backend import Continuation, Generation, Request, Stop
 from thinkcurve.budget import Budget, Cut, Ending, cut
 from thinkcurve.compute import flops
 from thinkcurve.errors import UsageError
+from thinkcurve.opened import Prompt, add, graded, storable
 from thinkcurve.problem import Judgement, Problem
-from thinkcurve.session import Prompt, Session
+from thinkcurve.session import Session
 from thinkcurve.store import Attempt, Trace
 
 
@@ -47,7 +48,7 @@ def _waiting(session: Session, trace: Trace) -> Trace:
         trace,
         token_ids=ids,
         thinking_tokens=len(ids),
-        waits=(*trace.waits, trace.thinking_tokens),
+        waits=(*trace.waits, len(trace.token_ids)),
         wait_endings=(*trace.wait_endings, trace.ending),
     )
 
@@ -91,7 +92,7 @@ async def _think_on(
         text=storable(session.tokenizer.decode(ids[:limit])),
         ending=_ending(generation.stop, len(ids), limit, is_context=top is None),
         cached_tokens=usage.cached_tokens,
-        generated_spent=len(new) + (known.generated_spent if known else 0),
+        generated_spent=len(new) + ((known.generated_spent or 0) if known else 0),
         flops_spent=add(
             flops_spent(session, n_prompt + len(ids), usage.cached_tokens), known.flops_spent if known else 0.0
         ),
@@ -99,22 +100,15 @@ async def _think_on(
         waits=known.waits if known else (),
         wait_endings=known.wait_endings if known else (),
         wait_tokens=len(session.markers.wait_ids),
+        usd_spent=add(
+            session.cost(usage, len(prompt.token_ids) + len(before), len(new)), known.usd_spent if known else 0.0
+        ),
     )
-
-
-def add(one: float | None, other: float | None) -> float | None:
-    """A sum of costs, unknown where either is."""
-    return None if one is None or other is None else one + other
 
 
 def flops_spent(session: Session, n_tokens: int, cached: int | None) -> float | None:
     """What a request really computed; unknown where the engine does not say what came from its cache."""
     return None if cached is None else flops(session.backend.model, n_tokens, already_computed=min(cached, n_tokens))
-
-
-def storable(text: str) -> str:
-    """Text that can be written as UTF-8: a lone surrogate becomes a question mark."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _ending(stop: Stop, n_tokens: int, limit: int, *, is_context: bool) -> Ending:
@@ -157,12 +151,12 @@ async def answer(
         max_tokens=session.study.answer_tokens,
         sampling=session.sampling,
         seed=_answer_seed(session, prompt, sample, made, separate),
-        stop=_early_stops(prompt.problem),
+        stop=early_stops(prompt.problem),
     )
     return at_stop(prompt.problem, await session.generate(request))
 
 
-def _early_stops(problem: Problem) -> tuple[str, ...]:
+def early_stops(problem: Problem) -> tuple[str, ...]:
     """The stop texts that an engine may stop at; one of white space alone could stand before the answer begins."""
     return tuple(text for text in problem.stop if problem.answer_prefix or not text.isspace())
 
@@ -198,56 +192,48 @@ def attempt_of(
     judgement: Judgement,
 ) -> Attempt:
     """The record of one graded answer, with its costs."""
-    problem, model = prompt.problem, session.backend.model
     ids = generation.token_ids
     n_answer = len(ids) if ids is not None else generation.usage.answer_tokens
     n_thinking = len(made.thinking_ids)
-    n_markers = len(session.closing(made)) + len(prompt.prefix_ids)
-    total = None if n_answer is None else trace.prompt_tokens + n_thinking + n_markers + n_answer
+    before = n_thinking + len(session.closing(made)) + len(prompt.prefix_ids)
+    n_prompt = len(prompt.token_ids) if trace.prompt_tokens is None else trace.prompt_tokens
+    total = None if n_answer is None else n_prompt + before + n_answer
     cached = generation.usage.cached_tokens
-    share = n_thinking / trace.thinking_tokens if trace.thinking_tokens else 1.0
-    return Attempt(
-        model=session.spec,
-        task=problem.task,
-        problem=problem.id,
-        index=problem.index,
-        level=problem.level,
-        group=problem.group,
-        sample=trace.sample,
-        budget=budget,
-        control=session.study.control.value,
-        verdict=judgement.verdict,
-        reason=judgement.reason,
-        rung=judgement.rung,
-        extracted=judgement.extracted,
+    share = n_thinking / len(trace.token_ids) if trace.token_ids else 1.0
+    return msgspec.structs.replace(
+        graded(session, trace, budget, judgement, prompt.problem),
         is_forced=made.is_forced,
         ending=made.ending,
         is_truncated_answer=generation.stop in (Stop.LENGTH, Stop.CONTEXT),
-        is_shared_answer=False,
         answer=storable(generation.text),
         answer_ids=ids,
-        prompt_tokens=trace.prompt_tokens,
         thinking_tokens=n_thinking,
         answer_tokens=n_answer,
         generated_tokens=None if n_answer is None else n_thinking + n_answer,
         total_tokens=total,
         cached_tokens=cached,
         generated_spent=n_answer,
-        flops=None if total is None else flops(model, total),
+        flops=None if total is None else flops(session.backend.model, total),
         flops_spent=None if total is None else flops_spent(session, total, cached),
         wall_s=add(generation.wall_s, None if trace.wall_s is None else share * trace.wall_s),
-        joules=None,
-        usd=None,
-        verify_cpu_s=judgement.cpu_s,
+        usd=session.tariff.usd(
+            prompt=n_prompt, generated=None if n_answer is None else n_thinking + n_answer, thinking=n_thinking
+        ),
+        usd_spent=None if n_answer is None else session.cost(generation.usage, n_prompt + before, n_answer),
         seed=_answer_seed(session, prompt, trace.sample, made, trace.budget),
     )
 
 
 def shared_with(first: Attempt, budget: Budget) -> Attempt:
     """The attempt of another budget past the natural end: the same answer, spent once."""
-    spent = None if first.flops_spent is None else 0.0
     return msgspec.structs.replace(
-        first, budget=budget, is_shared_answer=True, generated_spent=0, flops_spent=spent, verify_cpu_s=0.0
+        first,
+        budget=budget,
+        is_shared_answer=True,
+        generated_spent=0,
+        flops_spent=None if first.flops_spent is None else 0.0,
+        usd_spent=None if first.usd_spent is None else 0.0,
+        verify_cpu_s=0.0,
     )
 
 

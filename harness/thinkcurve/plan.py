@@ -16,8 +16,9 @@ from thinkcurve.backend import Backend
 from thinkcurve.budget import Budget, ThinkingFormat
 from thinkcurve.errors import UsageError
 from thinkcurve.plugins import find_backend, open_backend
+from thinkcurve.purse import check_known
 from thinkcurve.selection import Chosen, check_tasks, choose, new_sitting, ready_judge
-from thinkcurve.session import Prompt, Session, check_fits, open_session
+from thinkcurve.opened import Opened, Prompt
 from thinkcurve.store import (
     SCHEMA_VERSION,
     Journal,
@@ -31,15 +32,17 @@ from thinkcurve.store import (
 )
 from thinkcurve.study import Study, check_study, merge
 from thinkcurve.tables import read_records, restore_journal
+from thinkcurve.tariff import UNKNOWN
 from thinkcurve.task import Task, doubts_of
 from thinkcurve.verify.judge import Judge
+from thinkcurve.ways import check_ladder_fits, open_model
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
     """One (model, problem, sample): what is thought once and answered at every budget."""
 
-    session: Session
+    session: Opened
     prompt: Prompt
     sample: int
 
@@ -50,7 +53,7 @@ class Plan:
 
     study: Study
     run: Path
-    sessions: Sequence[Session]
+    sessions: Sequence[Opened]
     prompts: dict[str, list[Prompt]]
     records: Records
     manifest: Manifest
@@ -123,7 +126,8 @@ async def prepare(
         sessions = [_open(stack, spec, study, given) for spec in study.models]
         prompts = {s.spec: [*_prompts(s, chosen)] for s in sessions}
         for session in sessions:
-            check_fits(session, prompts[session.spec], study.budgets)
+            check_ladder_fits(session, prompts[session.spec], study.budgets)
+            check_known(study.max_usd, session.spec, session.backend.model, session.tariff)
             for note in session.backend.model.notes:
                 warn(f"model {session.spec!r}: {note}")
         judge = await ready_judge([] if is_dry else chosen, study.sandbox)
@@ -138,7 +142,7 @@ async def prepare(
         return Plan(study, run, sessions, prompts, records, manifest, judge, journal, stack.pop_all())
 
 
-def _prompts(session: Session, chosen: Sequence[Chosen]) -> Iterator[Prompt]:
+def _prompts(session: Opened, chosen: Sequence[Chosen]) -> Iterator[Prompt]:
     for choice in chosen:
         for problem, messages in zip(choice.problems, choice.messages, strict=True):
             yield session.prompt(problem, messages)
@@ -152,12 +156,12 @@ def _open_journal(stack: AsyncExitStack, run: Path) -> Journal:
     return journal
 
 
-def _open(stack: AsyncExitStack, spec: str, study: Study, given: Given) -> Session:
+def _open(stack: AsyncExitStack, spec: str, study: Study, given: Given) -> Opened:
     backend = given.backends.get(spec)
     if backend is None:
         backend = open_backend(spec, study.model_options.get(spec, {}), data_dir=given.data_dir)
         stack.push_async_callback(backend.aclose)
-    return open_session(spec, backend, study)
+    return open_model(spec, backend, study)
 
 
 def _old_manifest(run: Path) -> Manifest | None:
@@ -177,9 +181,17 @@ def _make_directory(run: Path) -> None:
 
 
 def _manifest(
-    study: Study, sessions: Sequence[Session], chosen: Sequence[Chosen], old: Manifest | None, judge: Judge
+    study: Study, sessions: Sequence[Opened], chosen: Sequence[Chosen], old: Manifest | None, judge: Judge
 ) -> Manifest:
-    models = tuple(ModelRecord(s.spec, msgspec.to_builtins(s.backend.model), s.sampling) for s in sessions)
+    models = tuple(
+        ModelRecord(
+            spec=s.spec,
+            info=msgspec.to_builtins(s.backend.model),
+            sampling=None if s.leaves_sampling else s.sampling,
+            tariff=None if s.tariff == UNKNOWN else s.tariff,
+        )
+        for s in sessions
+    )
     if old:
         _check_models(old.models, models)
         check_tasks(old.tasks, chosen, "give another directory with -o")

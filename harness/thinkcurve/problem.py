@@ -146,6 +146,10 @@ class Verdict(StrEnum):
     UNVERIFIED = "unverified"
 
 
+REFUSAL = "refusal"
+"""The reason of a missing answer where the model declined, as its provider says."""
+
+
 class Judgement(msgspec.Struct, frozen=True):
     """A verdict and how it was reached.
 

@@ -19,7 +19,7 @@ import msgspec
 from thinkcurve.answers import judged
 from thinkcurve.budget import ThinkingFormat, with_think_tags
 from thinkcurve.errors import UsageError
-from thinkcurve.problem import Judgement, Reference, Verdict
+from thinkcurve.problem import REFUSAL, Judgement, Reference, Verdict
 from thinkcurve.selection import Chosen, check_tasks, chosen_again, new_sitting
 from thinkcurve.store import (
     Attempt,
@@ -169,6 +169,8 @@ def _groups(manifest: Manifest, records: Records, chosen: Sequence[Chosen]) -> l
     for attempt in records.attempts.values():
         if attempt.problem not in references:
             raise UsageError(f"the run holds an answer to {attempt.problem}, which its tasks do not have")
+        if attempt.reason == REFUSAL:
+            continue  # its provider said that the model declined; no text can say otherwise
         answer = with_think_tags(attempt.answer, formats.get(attempt.model))
         group = groups.setdefault((attempt.problem, answer), _Group(references[attempt.problem], answer, []))
         group.attempts.append(attempt)

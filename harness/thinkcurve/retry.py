@@ -17,6 +17,9 @@ T = TypeVar("T")
 class RetryPolicy(msgspec.Struct, frozen=True):
     """At most ``attempts`` tries, waiting ``first_wait_s`` and doubling up to ``longest_wait_s``, with full jitter.
 
+    A server that puts us off (`BackendError.is_busy`) has not failed: such tries are not counted, but given up after
+    ``patience_s`` seconds of waiting.
+
     Full jitter (a uniform wait between zero and the bound) is the variant that spreads clients best:
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
@@ -25,12 +28,13 @@ class RetryPolicy(msgspec.Struct, frozen=True):
     first_wait_s: float = 0.5
     longest_wait_s: float = 60.0
     longest_wish_s: float = 600.0
+    patience_s: float = 3600.0
 
     def wait_s(self, failed: int, retry_after_s: float | None, jitter: float) -> float:
         """Seconds to wait after the ``failed``-th try (from 1); a server's own wish comes first, within bounds."""
         if retry_after_s is not None:
             return min(retry_after_s, self.longest_wish_s)
-        return jitter * min(self.longest_wait_s, self.first_wait_s * 2.0 ** (failed - 1))
+        return jitter * min(self.longest_wait_s, self.first_wait_s * 2.0 ** min(failed - 1, 30))
 
 
 async def with_retries(
@@ -41,12 +45,18 @@ async def with_retries(
     jitter: Callable[[], float] = random.random,
 ) -> T:
     """The result of ``call``, tried again while its `BackendError` says that this may help."""
-    failed = 0
+    failed = put_off = 0
+    waited_s = 0.0
     while True:
         try:
             return await call()
         except BackendError as error:
-            failed += 1
-            if not error.is_retryable or failed >= policy.attempts:
+            if error.is_busy:
+                put_off += 1
+            else:
+                failed += 1
+            if not error.is_retryable or failed >= policy.attempts or waited_s >= policy.patience_s:
                 raise
-            await sleep(policy.wait_s(failed, error.retry_after_s, jitter()))
+            wait_s = policy.wait_s(failed + put_off, error.retry_after_s, jitter())
+            waited_s += wait_s if error.is_busy else 0.0
+            await sleep(wait_s)

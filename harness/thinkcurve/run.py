@@ -14,7 +14,8 @@ import msgspec
 from thinkcurve.backend import Backend
 from thinkcurve.errors import UsageError
 from thinkcurve.plan import Given, prepare
-from thinkcurve.runner import Listener, carry_out, finish
+from thinkcurve.recorder import Listener
+from thinkcurve.runner import carry_out, finish
 from thinkcurve.store import Attempt, Failure, Manifest, Records, Trace, Warn, read_manifest
 from thinkcurve.study import Study, run_name
 from thinkcurve.tables import read_records
@@ -55,7 +56,7 @@ class Run:
 
         models = [record.spec for record in self.manifest.models]
         tasks = [record.name for record in self.manifest.tasks]
-        found = curves_of(self.attempts, self.failures)
+        found = curves_of(self.attempts, self.failures, self.traces)
         return sorted(found, key=lambda curve: (models.index(curve.model), tasks.index(curve.task)))
 
     def __repr__(self) -> str:

@@ -7,44 +7,70 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
-from thinkcurve.backend import Generation
+from thinkcurve import asked, spoken
+from thinkcurve.asked import ChatSession
+from thinkcurve.backend import Generation, Stop
+from thinkcurve.batching import Batches
 from thinkcurve.budget import Budget, Control, Cut, cut, with_think_tags
 from thinkcurve.errors import BackendError
 from thinkcurve.pipeline import answer, attempt_of, cuts, shared_with, think
 from thinkcurve.plan import Plan, Unit
+from thinkcurve.problem import REFUSAL, Judgement, Verdict
 from thinkcurve.provenance import now
+from thinkcurve.purse import Purse, Spent, is_paid, opening_usd
+from thinkcurve.recorder import Listener, Recorder
 from thinkcurve.served import serve
-from thinkcurve.store import Attempt, Event, Failure, Journal, Records, Trace, write_manifest
+from thinkcurve.session import Session
+from thinkcurve.spoken import TextSession
+from thinkcurve.store import Attempt, AttemptKey, Records, Trace, write_manifest
 from thinkcurve.tables import compact
 
-Listener = Callable[[Event], None]
 IN_FLIGHT_PER_SLOT = 2
 """Units open for each slot of a backend: one in the engine, one being judged, so that neither waits."""
-FAILED_IN_A_ROW = 8
-FAILING_FOR_S = 60.0
-"""A model counts as gone where so many problems failed one after the other, each after its retries, for so long."""
 
 
-async def carry_out(plan: Plan, *, listener: Listener = lambda _: None) -> Records:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer that waits for its verdict, and the budgets that it serves. A chat has no cut of ours (``made``)."""
+
+    trace: Trace
+    made: Cut | None
+    served: Sequence[Budget]
+    generation: Generation
+
+
+Work = Callable[[Budget], Awaitable[list[Answered]]]
+
+
+async def carry_out(
+    plan: Plan, *, listener: Listener = lambda _: None, say: Callable[[str], None] = lambda _: None
+) -> Records:
     """Generate, judge and record all that is missing; return the records of the whole run.
 
-    Raises `BackendError` where a backend can go on no longer; what was graded is safe then, as it is when the
-    task is cancelled.
+    Raises `BackendError` where a backend can go on no longer, and `thinkcurve.purse.Spent` where the study's ``max_usd``
+    is used up; what was graded is safe then, as it is when the task is cancelled.
     """
     if plan.journal is None:
         raise ValueError("a dry plan cannot be carried out")
     if any(plan.missing(unit) for unit in plan.units()):
-        worker = _Worker(plan, plan.journal, listener)
+        purse = _open_purse(plan)
         try:
-            await worker.run_all()
+            await _Worker(plan, Recorder(plan, plan.journal, listener), purse).run_all(say)
         finally:
             plan.journal.sync()
     return plan.records
+
+
+def _open_purse(plan: Plan) -> Purse:
+    """What the study may still spend; a run that was stopped has spent some of it."""
+    if plan.study.max_usd is None:
+        return Purse(None)
+    unpaid = [s.spec for s in plan.sessions if not is_paid(s.backend.model, s.tariff)]
+    return Purse(plan.study.max_usd, opening_usd(plan.records, unpaid))
 
 
 def finish(plan: Plan) -> None:
@@ -57,15 +83,25 @@ def finish(plan: Plan) -> None:
 class _Worker:
     """Carries out the units of a plan, a bounded number at a time."""
 
-    def __init__(self, plan: Plan, journal: Journal, listener: Listener) -> None:
+    def __init__(self, plan: Plan, recorder: Recorder, purse: Purse) -> None:
         self.plan = plan
-        self.journal = journal
-        self.listener = listener
-        self.failing: dict[str, tuple[float, set[str]]] = {}
-        self.lost: dict[str, BackendError] = {}
+        self.recorder = recorder
+        self.purse = purse
+        self.spent: Spent | None = None
+        self.free = {s.spec for s in plan.sessions if not is_paid(s.backend.model, s.tariff)}
         self.slots = {s.spec: asyncio.Semaphore(s.backend.concurrency) for s in plan.sessions}
 
-    async def run_all(self) -> None:
+    async def run_all(self, say: Callable[[str], None]) -> None:
+        if self.plan.study.batch:
+            await Batches(self.plan, self.recorder, self.purse, self._came_back, say=say).run_all()
+        else:
+            await self._run_units()
+        for error in self.recorder.lost.values():
+            raise error
+        if self.spent is not None:
+            raise self.spent
+
+    async def _run_units(self) -> None:
         widest = max(s.backend.concurrency for s in self.plan.sessions)
         room = asyncio.Semaphore(widest * IN_FLIGHT_PER_SLOT)
         try:
@@ -77,156 +113,217 @@ class _Worker:
                         group.create_task(self._unit(unit, budgets)).add_done_callback(lambda _: room.release())
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
-        for error in self.lost.values():
-            raise error
 
     async def _unit(self, unit: Unit, budgets: list[Budget]) -> None:
-        study = self.plan.study
-        if unit.session.spec in self.lost:
-            return
-        if not study.is_separate:
-            await self._ladder(unit, budgets, separate=None)
-            return
-        carry_out = self._served if study.control is Control.SERVER else self._told
+        """All that a unit lacks, in the way that its session takes."""
+        session, study = unit.session, self.plan.study
+        if isinstance(session, ChatSession):
+            await self._each(unit, budgets, lambda budget: self._asked(unit, session, budget))
+        elif isinstance(session, TextSession):
+            await self._each(unit, [None], lambda _: self._spoken(unit, session, budgets))
+        elif not isinstance(session, Session):
+            raise TypeError(f"no way is known for a {type(session).__name__}")
+        elif not study.is_separate:
+            await self._each(unit, [None], lambda _: self._ladder(unit, session, budgets, separate=None))
+        elif study.control.shares_trace:
+            await self._each(unit, budgets, lambda budget: self._ladder(unit, session, [budget], separate=budget))
+        elif study.control is Control.SERVER:
+            await self._each(unit, budgets, lambda budget: self._served(unit, session, budget))
+        else:
+            await self._each(unit, budgets, lambda budget: self._told(unit, session, budget))
+
+    async def _each(self, unit: Unit, budgets: list[Budget], work: Work) -> None:
+        """One piece of work after another, each in a slot of the model's and within what may be spent.
+
+        Answers are judged when the slot is free again.
+        """
+        spec = unit.session.spec
         for budget in budgets:
-            if study.control.shares_trace:
-                await self._ladder(unit, [budget], separate=budget)
-            elif unit.session.spec not in self.lost:
-                await carry_out(unit, budget)
-
-    async def _ladder(self, unit: Unit, budgets: list[Budget], *, separate: Budget) -> None:
-        """One trace and the answers at ``budgets``, judged and recorded."""
-        async with self.slots[unit.session.spec]:
+            kind = spec if budget is None else f"{spec}@{budget}"
+            async with self.slots[spec]:
+                if spec in self.recorder.lost or not await self._may_pay(spec, kind):
+                    return
+                before = self.recorder.paid(unit)
+                try:
+                    found = await work(budget)
+                except BaseException:
+                    self._end(unit, before, kind)
+                    raise
             try:
-                trace = await self._trace(unit, budgets[-1], separate)
-            except BackendError as error:
-                self._fail(unit, budgets, "trace", error)
-                return
-            answered = [
-                (made, served, await self._answer(unit, made, served, separate))
-                for made, served in cuts(trace, budgets)
-            ]
-        for made, served, generation in answered:
-            if generation is not None:
-                await self._grade(unit, trace, made, served, generation)
+                for answered in found:
+                    await self._grade(unit, answered)
+            finally:
+                self._end(unit, before, kind)
 
-    async def _told(self, unit: Unit, budget: Budget) -> None:
+    async def _may_pay(self, spec: str, kind: str) -> bool:
+        """Whether the allowance lets another request begin; what is in flight is let end."""
+        if spec in self.free:
+            return True
+        if self.spent is None:
+            try:
+                await self.purse.enter(kind)
+                return True
+            except Spent as spent:
+                self.spent = spent
+        return False
+
+    def _end(self, unit: Unit, before: float | None, kind: str) -> None:
+        if unit.session.spec in self.free:
+            return
+        after = self.recorder.paid(unit)
+        self.purse.end(None if before is None or after is None else after - before, kind)
+
+    async def _ladder(self, unit: Unit, session: Session, budgets: list[Budget], *, separate: Budget) -> list[Answered]:
+        """One trace and the answers at ``budgets``."""
+        try:
+            trace = await self._trace(unit, session, budgets[-1], separate)
+        except BackendError as error:
+            self.recorder.fail(unit, budgets, "trace", error)
+            return []
+        found = []
+        for made, served in cuts(trace, budgets):
+            found += await self._answer(unit, session, trace, made, served)
+        return found
+
+    async def _told(self, unit: Unit, session: Session, budget: Budget) -> list[Answered]:
         """The trace and the answer of a model that was told its budget in words and then left alone."""
         unit = dataclasses.replace(unit, prompt=unit.prompt.at(budget))
-        async with self.slots[unit.session.spec]:
-            try:
-                trace = await self._trace(unit, None, budget)
-            except BackendError as error:
-                self._fail(unit, [budget], "trace", error)
-                return
-            made = cut(trace.token_ids, trace.ending, None)
-            generation = await self._answer(unit, made, [budget], budget)
-        if generation is not None:
-            await self._grade(unit, trace, made, [budget], generation)
+        try:
+            trace = await self._trace(unit, session, None, budget)
+        except BackendError as error:
+            self.recorder.fail(unit, [budget], "trace", error)
+            return []
+        return await self._answer(unit, session, trace, cut(trace.token_ids, trace.ending, None), [budget])
 
-    async def _served(self, unit: Unit, budget: Budget) -> None:
-        """One generation under the engine's own budget: its trace is recorded with its attempt, or not at all."""
-        async with self.slots[unit.session.spec]:
-            try:
-                found = await serve(unit.session, unit.prompt, unit.sample, budget)
-            except BackendError as error:
-                self._fail(unit, [budget], "trace", error)
-                return
-            self._came(unit)
-        self._record(found.trace)
-        await self._grade(unit, found.trace, found.made, [budget], found.answer)
+    async def _served(self, unit: Unit, session: Session, budget: Budget) -> list[Answered]:
+        """One generation under the engine's own budget."""
+        try:
+            found = await serve(session, unit.prompt, unit.sample, budget)
+        except BackendError as error:
+            self.recorder.fail(unit, [budget], "trace", error)
+            return []
+        self.recorder.came(unit)
+        self.recorder.record(found.trace)
+        return [Answered(found.trace, found.made, [budget], found.answer)]
 
-    async def _answer(self, unit: Unit, made: Cut, served: list[Budget], separate: Budget) -> Generation | None:
-        """The answer to one cut, or ``None`` where it is known already or failed; both are recorded here."""
+    async def _asked(self, unit: Unit, session: ChatSession, budget: Budget) -> list[Answered]:
+        """One generation under the provider's own budget."""
+        try:
+            generation = await asked.ask(session, unit.prompt, unit.sample, budget)
+        except BackendError as error:
+            self.recorder.fail(unit, [budget], "trace", error)
+            return []
+        return [self._answered(unit, session, budget, generation)]
+
+    def _answered(self, unit: Unit, session: ChatSession, budget: Budget, generation: Generation) -> Answered:
+        """A chat's answer, its trace recorded."""
+        self.recorder.came(unit)
+        trace = asked.trace_of(session, unit.prompt, unit.sample, budget, generation)
+        self.recorder.record(trace)
+        return Answered(trace, None, [budget], generation)
+
+    async def _came_back(self, unit: Unit, session: ChatSession, budget: Budget, generation: Generation) -> None:
+        """A chat's answer out of a batch."""
+        await self._grade(unit, self._answered(unit, session, budget, generation))
+
+    async def _spoken(self, unit: Unit, session: TextSession, budgets: list[Budget]) -> list[Answered]:
+        """Traces and answers in text: one trace for the ladder, and one for each budget that it was never cut at."""
+        if self.plan.study.is_separate:
+            pieces: list[tuple[list[Budget], Budget]] = [([budget], budget) for budget in budgets]
+        else:
+            known = self.plan.records.traces.get(self._key(unit, None))
+            shared, branched = spoken.plan_traces(known, budgets)
+            pieces = [(shared, None)] if shared else []
+            pieces += [([budget], budget) for budget in branched]
+        found: list[Answered] = []
+        for ladder, separate in pieces:
+            try:
+                trace = await self._text_trace(unit, session, ladder, separate)
+            except BackendError as error:
+                self.recorder.fail(unit, ladder, "trace", error)
+                continue
+            for made, served in spoken.cuts(trace, ladder):
+                found += await self._answer(unit, session, trace, made, served)
+        return found
+
+    async def _text_trace(
+        self, unit: Unit, session: TextSession, ladder: list[Budget], separate: Budget
+    ) -> Trace:
+        known = self.plan.records.traces.get(self._key(unit, separate))
+        shared = self.plan.records.traces.get(self._key(unit, None))
+        if known is None and separate is not None and shared is not None and not self.plan.study.is_separate:
+            known = spoken.branch(shared, separate)
+        trace = await spoken.think(session, unit.prompt, unit.sample, ladder, separate=separate, known=known)
+        if trace is not known:
+            self.recorder.came(unit)
+            self.recorder.record(trace)
+        return trace
+
+    async def _answer(
+        self, unit: Unit, session: Session | TextSession, trace: Trace, made: Cut, served: list[Budget]
+    ) -> list[Answered]:
+        """The answer to one cut; nothing where it is known already or failed, which is recorded here."""
         known = self._known_answer(unit, made)
         if known is not None:
             for budget in served:
-                self._record(shared_with(known, budget))
-            return None
+                self.recorder.record(shared_with(known, budget))
+            return []
+        separate = trace.budget
         try:
-            generation = await answer(unit.session, unit.prompt, unit.sample, made, separate=separate)
+            if isinstance(session, TextSession):
+                generation = await spoken.answer(session, unit.prompt, unit.sample, made, separate=separate)
+            else:
+                generation = await answer(session, unit.prompt, unit.sample, made, separate=separate)
         except BackendError as error:
-            self._fail(unit, served, "answer", error)
-            return None
-        self._came(unit)
-        return generation
+            self.recorder.fail(unit, served, "answer", error)
+            return []
+        self.recorder.came(unit)
+        return [Answered(trace, made, served, generation)]
 
-    async def _grade(self, unit: Unit, trace: Trace, made: Cut, served: list[Budget], generation: Generation) -> None:
-        text = with_think_tags(generation.text, unit.session.thinking)
-        judgement = await self.plan.judge.judge(unit.prompt.problem.reference, text)
-        first = attempt_of(unit.session, unit.prompt, trace, made, served[0], generation, judgement)
-        self._record(first)
+    async def _grade(self, unit: Unit, answered: Answered) -> None:
+        """Judge an answer and record it for every budget that it serves."""
+        generation, trace, made, served = answered.generation, answered.trace, answered.made, answered.served
+        if generation.stop is Stop.REFUSAL:
+            judgement = Judgement(Verdict.NO_ANSWER, reason=REFUSAL)
+        else:
+            text = with_think_tags(generation.text, unit.session.format)
+            judgement = await self.plan.judge.judge(unit.prompt.problem.reference, text)
+        session, prompt = unit.session, unit.prompt
+        if isinstance(session, ChatSession):
+            first = asked.attempt_of(session, prompt, trace, generation, judgement)
+        else:
+            assert made is not None  # whatever is no chat was cut
+            if isinstance(session, TextSession):
+                first = spoken.attempt_of(session, prompt, trace, made, served[0], generation, judgement)
+            else:
+                assert isinstance(session, Session)
+                first = attempt_of(session, prompt, trace, made, served[0], generation, judgement)
+        self.recorder.record(first)
         for budget in served[1:]:
-            self._record(shared_with(first, budget))
+            self.recorder.record(shared_with(first, budget))
 
-    async def _trace(self, unit: Unit, top: Budget, separate: Budget) -> Trace:
+    async def _trace(self, unit: Unit, session: Session, top: Budget, separate: Budget) -> Trace:
         """The unit's trace, long enough for ``top``: from the records, gone on with, or made."""
-        key = (unit.session.spec, unit.prompt.problem.id, unit.sample, separate)
-        known = self.plan.records.traces.get(key)
-        if known is not None and unit.session.covers(unit.prompt, known, top):
+        known = self.plan.records.traces.get(self._key(unit, separate))
+        if known is not None and session.covers(unit.prompt, known, top):
             return known
-        trace = await think(unit.session, unit.prompt, unit.sample, top, separate=separate, known=known)
-        self._came(unit)
-        self._record(trace)
+        trace = await think(session, unit.prompt, unit.sample, top, separate=separate, known=known)
+        self.recorder.came(unit)
+        self.recorder.record(trace)
         return trace
+
+    def _key(self, unit: Unit, budget: Budget) -> AttemptKey:
+        return (unit.session.spec, unit.prompt.problem.id, unit.sample, budget)
 
     def _known_answer(self, unit: Unit, made: Cut) -> Attempt | None:
         """An attempt of the same unit past the same natural end, made when the ladder was shorter."""
         if made.is_forced or self.plan.study.is_separate:
             return None
         for budget in self.plan.study.budgets:
-            known = self.plan.records.attempts.get((unit.session.spec, unit.prompt.problem.id, unit.sample, budget))
-            if known and not known.is_forced and known.thinking_tokens == len(made.thinking_ids):
+            known = self.plan.records.attempts.get(self._key(unit, budget))
+            if known and not known.is_forced and known.thinking_tokens == made.length:
                 return known
         return None
-
-    def _fail(self, unit: Unit, budgets: list[Budget], stage: str, error: BackendError) -> None:
-        """Record that attempts did not come about; what no later request can mend is raised again.
-
-        So is the last of many failures in a row that a later try could have mended: nothing answers any more.
-        """
-        spec = unit.session.spec
-        if error.is_fatal:
-            self._lose(spec, error)
-            return
-        if not error.is_retryable:
-            self._came(unit)  # it answered, if only to refuse this one
-        else:
-            since, failed = self.failing.setdefault(spec, (time.monotonic(), set()))
-            failed.add(unit.prompt.problem.id)
-            if len(failed) >= FAILED_IN_A_ROW and time.monotonic() - since >= FAILING_FOR_S:
-                many = f"{len(failed)} problems asked of {spec!r} failed one after the other, last: {error}"
-                self._lose(spec, BackendError(many, is_fatal=True))
-                return
-        problem = unit.prompt.problem
-        for budget in budgets:
-            self._record(
-                Failure(
-                    unit.session.spec,
-                    problem.task,
-                    problem.id,
-                    unit.sample,
-                    budget,
-                    self.plan.study.control.value,
-                    stage,
-                    str(error),
-                )
-            )
-
-    def _lose(self, spec: str, error: BackendError) -> None:
-        """A model that can go on no longer: the last of them ends the run at once, the others go on without it."""
-        self.lost.setdefault(spec, error)
-        if len(self.lost) == len(self.plan.sessions):
-            raise error
-
-    def _came(self, unit: Unit) -> None:
-        """Note that a model answers."""
-        self.failing.pop(unit.session.spec, None)
-
-    def _record(self, event: Event) -> None:
-        self.journal.append(event, time.monotonic())
-        self.plan.records.add(event)
-        self.listener(event)
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

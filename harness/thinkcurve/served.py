@@ -13,8 +13,9 @@ import msgspec
 from thinkcurve.backend import Continuation, Generation, Request, Stop
 from thinkcurve.budget import Budget, Cut, Ending
 from thinkcurve.errors import UsageError
-from thinkcurve.pipeline import answer, at_stop, flops_spent, ids_of, storable
-from thinkcurve.session import Prompt, Session
+from thinkcurve.opened import Prompt, storable
+from thinkcurve.pipeline import answer, at_stop, flops_spent, ids_of
+from thinkcurve.session import Session
 from thinkcurve.store import Trace
 
 
@@ -124,6 +125,7 @@ def _trace(
         generated_spent=n_spent,
         flops_spent=flops_spent(session, n_prompt + n_spent, usage.cached_tokens),
         wall_s=_share(generation, n_spent),
+        usd_spent=session.cost(usage, n_prompt, n_spent),
     )
 
 

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-import msgspec
-
-from thinkcurve.backend import Backend, Generation, ModelInfo, Request, Sampling, Tokenizer
-from thinkcurve.budget import Budget, Control, Cut, ThinkingFormat, covers, format_budget
+from thinkcurve.backend import Backend, ModelInfo, Sampling, Tokenizer
+from thinkcurve.budget import Budget, Control, Cut, ThinkingFormat, covers
 from thinkcurve.errors import UsageError
+from thinkcurve.opened import Opened, Prompt, telling, with_words
+from thinkcurve.prices import tariff_of
 from thinkcurve.problem import Message, Problem
-from thinkcurve.retry import RetryPolicy, with_retries
 from thinkcurve.store import Trace
-from thinkcurve.study import Study, seed_of
+from thinkcurve.study import Study
 
 TAIL = 8
 """Ids that are decoded to see whether a text ends in a newline: more than one character needs."""
@@ -53,51 +52,18 @@ class Markers:
         return max(len(self.wrap_up_ids), len(self.empty_ids)) + len(self.close_ids) + len(self.cue_ids)
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """A problem as token ids, ending where the thinking begins.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session(Opened):
+    """A backend that continues token ids, with everything that its requests share under a study."""
 
-    ``told`` holds the prompts that name a budget, for the control that tells the model in words.
-    """
-
-    problem: Problem
-    token_ids: tuple[int, ...]
-    digest: str
-    prefix_ids: tuple[int, ...] = ()
-    """What every answer to it begins with, written by us after the thinking."""
-    told: Mapping[Budget, Prompt] = field(default_factory=dict)
-
-    def at(self, budget: Budget) -> Prompt:
-        """The prompt that a budget is asked with: this one, unless the model is told."""
-        return self.told.get(budget, self)
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A backend with everything that its requests share under a study."""
-
-    spec: str
-    backend: Backend
     tokenizer: Tokenizer
     thinking: ThinkingFormat
     markers: Markers
-    study: Study
-    sampling: Sampling
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
 
     def prompt(self, problem: Problem, messages: Sequence[Message]) -> Prompt:
         """The messages that ask a problem, rendered by the model's chat template or as plain text, thinking opened."""
-        plain = self._prompt(problem, _with_words(messages, self.thinking.ask))
-        if self.study.control is not Control.PROMPT:
-            return plain
-        told: dict[Budget, Prompt] = {
-            budget: self._told(problem, messages, budget) for budget in self.study.budgets if budget is not None
-        }
-        return Prompt(problem, plain.token_ids, plain.digest, plain.prefix_ids, told)
-
-    def _told(self, problem: Problem, messages: Sequence[Message], budget: int) -> Prompt:
-        words = self.study.budget_prompt.replace("{{budget}}", str(budget))
-        return self._prompt(problem, _with_words(messages, "\n\n".join(w for w in (self.thinking.ask, words) if w)))
+        asked = with_words(messages, self.thinking.ask)
+        return telling(self.study, asked, lambda said: self._prompt(problem, said))
 
     def _prompt(self, problem: Problem, messages: Sequence[Message]) -> Prompt:
         ids = self.tokenizer.render(messages, chat=self.study.chat_template) + self.markers.open_ids
@@ -133,7 +99,7 @@ class Session:
 
     def covers(self, prompt: Prompt, trace: Trace, top: Budget) -> bool:
         """Whether a trace serves budget ``top`` without more thinking."""
-        if not covers(trace.thinking_tokens, trace.ending, top):
+        if not covers(len(trace.token_ids), trace.ending, top):
             return False
         return not self.may_wait(prompt, trace, top)
 
@@ -141,17 +107,8 @@ class Session:
         """Whether a trace that the model ended is to be gone on with: control ``extend``, with room to think more."""
         if self.study.control is not Control.EXTEND or not trace.ending.is_natural:
             return False
-        has_room = trace.thinking_tokens + len(self.markers.wait_ids) < self.limit(prompt, top)
+        has_room = len(trace.token_ids) + len(self.markers.wait_ids) < self.limit(prompt, top)
         return has_room and len(trace.waits) < self.study.waits
-
-    def seed(self, prompt: Prompt, sample: int, position: str, separate: Budget) -> int:
-        """The seed of one generation; a separate trace and its answer have seeds of their own."""
-        suffix = f"@{format_budget(separate)}" if self.study.is_separate else ""
-        return seed_of(self.study.seed, prompt.problem.id, sample, position + suffix)
-
-    async def generate(self, request: Request) -> Generation:
-        """One generation, infrastructure errors retried."""
-        return await with_retries(lambda: self.backend.generate(request), self.retry)
 
 
 def open_session(spec: str, backend: Backend, study: Study) -> Session:
@@ -187,7 +144,16 @@ def open_session(spec: str, backend: Backend, study: Study) -> Session:
     ):
         raise UsageError(f"wait {study.wait!r} holds a thinking marker of model {spec!r}; it is to make it think on")
     markers = _markers(thinking, backend.tokenizer, study)
-    return Session(spec, backend, backend.tokenizer, thinking, markers, study, sampling)
+    return Session(
+        spec=spec,
+        backend=backend,
+        tokenizer=backend.tokenizer,
+        thinking=thinking,
+        markers=markers,
+        study=study,
+        sampling=sampling,
+        tariff=tariff_of(spec, backend.model, study),
+    )
 
 
 def sampling_of(study: Study, model: ModelInfo) -> Sampling:
@@ -219,15 +185,6 @@ def _markers(thinking: ThinkingFormat, tokenizer: Tokenizer, study: Study) -> Ma
         empty_ids=ids(thinking.empty),
         wait_ids=ids(study.wait) if study.control is Control.EXTEND else (),
     )
-
-
-def _with_words(messages: Sequence[Message], words: str) -> Sequence[Message]:
-    """The messages with words added to the last of the user."""
-    if not words:
-        return messages
-    last = max((i for i, message in enumerate(messages) if message.role == "user"), default=len(messages) - 1)
-    asked = msgspec.structs.replace(messages[last], content=f"{messages[last].content}\n\n{words}")
-    return [*messages[:last], asked, *messages[last + 1 :]]
 
 
 def check_fits(session: Session, prompts: Sequence[Prompt], ladder: Sequence[Budget]) -> None:

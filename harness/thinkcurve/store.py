@@ -19,11 +19,12 @@ from typing import Any
 
 import msgspec
 
-from thinkcurve.backend import Sampling
+from thinkcurve.backend import Sampling, Visibility
 from thinkcurve.budget import Budget, Ending
 from thinkcurve.errors import ThinkcurveError, UsageError
 from thinkcurve.problem import Message, Verdict
 from thinkcurve.study import Study
+from thinkcurve.tariff import Tariff
 
 SCHEMA_VERSION = 1
 
@@ -36,7 +37,8 @@ AttemptKey = tuple[str, str, int, Budget]
 class Trace(msgspec.Struct, frozen=True, tag_field="event", tag="trace"):
     """The thinking of one (problem, sample), up to the largest budget.
 
-    ``budget`` is the budget that a separate trace was made for, ``None`` for a shared one. ``token_ids`` exclude
+    ``budget`` is the budget that a separate trace was made for, ``None`` for a shared one; under control ``effort`` it
+    is the place of the level in `thinkcurve.budget.EFFORTS`, and ``effort`` its name. ``token_ids`` exclude
     the markers. ``wall_s`` is seconds from request to end under the study's concurrency; it, ``generated_spent`` and
     ``flops_spent`` are sums over continuations. ``cached_tokens`` is what the engine took from its KV cache. ``waits``
     says after how many tokens the model ended its thinking (``wait_endings``: how) and was told to go on (control
@@ -49,19 +51,25 @@ class Trace(msgspec.Struct, frozen=True, tag_field="event", tag="trace"):
     sample: int
     budget: int | None
     seed: int
-    prompt_tokens: int
+    prompt_tokens: int | None
     prompt_digest: str
-    thinking_tokens: int
+    thinking_tokens: int | None
     token_ids: tuple[int, ...]
     text: str
     ending: Ending
     cached_tokens: int | None
-    generated_spent: int
+    generated_spent: int | None
     flops_spent: float | None
     wall_s: float | None
     waits: tuple[int, ...] = ()
     wait_endings: tuple[Ending, ...] = ()
     wait_tokens: int = 0
+    effort: str | None = None
+    thinking_source: str = "ids"
+    visibility: Visibility = Visibility.FULL
+    marks: tuple[int, ...] = ()
+    served_by: str | None = None
+    usd_spent: float | None = None
 
     @property
     def key(self) -> AttemptKey:
@@ -76,7 +84,9 @@ class Attempt(msgspec.Struct, frozen=True, tag_field="event", tag="attempt"):
     the prompt and the markers. ``*_spent`` is what the run really used for it beyond its trace; an answer shared
     by several budgets past a natural end (``is_shared_answer``) was spent once. ``wall_s`` is the answer's latency
     under the study's concurrency, plus the trace's in proportion to the tokens kept. ``ending`` says how this
-    attempt's thinking ended.
+    attempt's thinking ended. Under control ``effort`` ``budget`` is the place of the level in
+    `thinkcurve.budget.EFFORTS`, and ``effort`` its name. ``usd`` prices the attempt alone, nothing cached;
+    ``usd_spent`` what the run paid for it beyond its trace.
     """
 
     model: str
@@ -112,6 +122,9 @@ class Attempt(msgspec.Struct, frozen=True, tag_field="event", tag="attempt"):
     usd: float | None
     verify_cpu_s: float
     seed: int
+    effort: str | None = None
+    thinking_source: str = "ids"
+    usd_spent: float | None = None
 
     @property
     def key(self) -> AttemptKey:
@@ -141,11 +154,15 @@ Event = Trace | Attempt | Failure
 
 
 class ModelRecord(msgspec.Struct, frozen=True):
-    """What a run knows of one model: its spec, what it turned out to be, and how its tokens are drawn."""
+    """What a run knows of one model: its spec, what it turned out to be, and how its tokens are drawn and priced.
+
+    ``sampling`` is ``None`` where the provider draws by its own defaults.
+    """
 
     spec: str
     info: dict[str, Any]
     sampling: Sampling | None = None
+    tariff: Tariff | None = None
 
 
 class TaskRecord(msgspec.Struct, frozen=True):

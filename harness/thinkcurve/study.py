@@ -7,6 +7,7 @@ study. The rest (models, tasks, budgets, samples, limit) can grow, and a run gro
 from __future__ import annotations
 
 import hashlib
+import math
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,8 +15,18 @@ from typing import Any, Literal, get_args, get_type_hints
 
 import msgspec
 
-from thinkcurve.budget import Budget, Control, budget_key, check_ladder, parse_budget
+from thinkcurve.budget import (
+    EFFORTS,
+    Budget,
+    Control,
+    budget_key,
+    check_ladder,
+    format_budget,
+    parse_budget,
+    parse_effort,
+)
 from thinkcurve.errors import UsageError, did_you_mean
+from thinkcurve.tariff import check_prices
 
 Options = dict[str, dict[str, Any]]
 DEFAULT_LADDER: tuple[Budget, ...] = (0, 16, 32, 64, 128, 256)
@@ -32,8 +43,12 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     problem; without ``chat_template`` the prompt goes to the model as plain text. ``temperature``, ``top_p``, ``top_k``
     and ``min_p`` are the model's own where they are not given (its generation_config), else greedy. Control ``extend``
     writes ``wait`` at a natural end, at most ``waits`` times (2 is what s1 ablates, arXiv 2501.19393, table 4);
-    ``prompt`` adds ``budget_prompt``, a wish as in L1 (arXiv 2503.04697), with the budget in its place. ``sandbox`` is
-    the least isolation that code answers may be run at: ``strict`` (namespaces), ``standard`` (those or Landlock),
+    ``prompt`` adds ``budget_prompt``, a wish as in L1 (arXiv 2503.04697), with the budget in its place. Under control
+    ``effort`` a budget is the place of a level in `thinkcurve.budget.EFFORTS`, written by its name.
+    ``max_output_tokens`` bounds what a provider may generate for thinking and answer together, its own most where it is
+    not given. ``prices`` holds for a model spec what its tokens cost (keys of `thinkcurve.tariff.Tariff`, US dollars a
+    million tokens), ``max_usd`` stops a run that would cost more, ``batch`` asks by the provider's batch interface.
+    ``sandbox`` is the least isolation that code answers may be run at: ``strict`` (namespaces), ``standard`` (those or Landlock),
     ``weak`` (anything).
     """
 
@@ -61,6 +76,10 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     answer_tokens: int = 256
     traces: Literal["shared", "separate"] = "shared"
     sandbox: Literal["strict", "standard", "weak"] = "standard"
+    max_output_tokens: int | None = None
+    max_usd: float | None = None
+    prices: dict[str, dict[str, float]] = {}
+    batch: bool = False
     model_options: dict[str, dict[str, Any]] = {}
     task_options: dict[str, dict[str, Any]] = {}
 
@@ -78,7 +97,10 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
         return {key: value for key, value in fields.items() if key not in GROWING}
 
 
-GROWING = frozenset({"models", "tasks", "budgets", "samples", "limit", "model_options", "task_options", "sandbox"})
+GROWING = frozenset(
+    {"models", "tasks", "budgets", "samples", "limit", "model_options", "task_options", "sandbox"}
+    | {"max_usd", "prices", "batch"}
+)
 
 
 SAMPLING = ("temperature", "top_p", "top_k", "min_p")
@@ -87,7 +109,7 @@ SAMPLING = ("temperature", "top_p", "top_k", "min_p")
 
 def check_study(study: Study, where: str = "study") -> Study:
     """The study itself, or a `UsageError` naming the first key that is wrong."""
-    check_ladder(study.budgets, f"{where}: budgets")
+    check_ladder(study.budgets, f"{where}: budgets", study.control)
     for key, values in (("models", study.models), ("tasks", study.tasks)):
         if not values:
             raise UsageError(f"{where}: {key} is empty; name at least one")
@@ -97,6 +119,11 @@ def check_study(study: Study, where: str = "study") -> Study:
     _check_at_least(where, "answer_tokens", study.answer_tokens, 1)
     if study.limit is not None:
         _check_at_least(where, "limit", study.limit, 1)
+    if study.max_output_tokens is not None:
+        _check_at_least(where, "max_output_tokens", study.max_output_tokens, 1)
+    if study.max_usd is not None and not 0 < study.max_usd < math.inf:
+        raise UsageError(f"{where}: max_usd is {study.max_usd}; it must be an amount of dollars above 0")
+    check_prices(study.prices, where, study.models)
     _check_sampling(study, where)
     _check_control(study, where)
     for kind, options, specs in (
@@ -127,11 +154,12 @@ def _check_sampling(study: Study, where: str) -> None:
 
 def _check_control(study: Study, where: str) -> None:
     """Refuse a control that is not to be had, or one without its words."""
-    if study.control in (Control.NATIVE, Control.EFFORT):
-        raise UsageError(
-            f"{where}: control {study.control.value!r} is a provider's own and not available yet; "
-            "use 'truncate', 'extend', 'server' or 'prompt'"
-        )
+    if study.control is Control.EFFORT:
+        wrong = next((b for b in study.budgets if b is None or b >= len(EFFORTS)), 0)
+        if wrong != 0:
+            raise UsageError(
+                f"{where}: control 'effort' takes levels, not {format_budget(wrong)}: {', '.join(EFFORTS)}"
+            )
     _check_at_least(where, "waits", study.waits, 0)
     if study.control is Control.EXTEND and not study.wait:
         raise UsageError(f"{where}: wait is empty; control 'extend' writes it to make a model think on")
@@ -181,7 +209,8 @@ def study_from(raw: dict[str, Any], where: str) -> Study:
         if key not in Study.__struct_fields__:
             raise UsageError(f"{where}: unknown key {key!r}.{did_you_mean(key, Study.__struct_fields__)}")
     if isinstance(fields.get("budgets"), list):
-        fields["budgets"] = [parse_budget(b) if isinstance(b, str) else b for b in fields["budgets"]]
+        is_level = fields.get("control") == Control.EFFORT
+        fields["budgets"] = [_step(b, where, is_level=is_level) for b in fields["budgets"]]
     for key in ("control", "traces", "stratify", "sandbox"):
         known = _choices(key)
         if isinstance(fields.get(key), str) and fields[key] not in known:
@@ -191,6 +220,18 @@ def study_from(raw: dict[str, Any], where: str) -> Study:
         return msgspec.convert(fields, Study)
     except msgspec.ValidationError as error:
         raise UsageError(f"{where}: {str(error).replace('$.', '').replace('`', chr(39))}") from error
+
+
+def _step(value: object, where: str, *, is_level: bool) -> object:
+    """One step of a ladder as it is kept: a number of tokens, ``None``, or the place of a level of effort."""
+    if not isinstance(value, str):
+        if is_level:
+            raise UsageError(f"{where}: control 'effort' takes levels, not {value!r}: {', '.join(EFFORTS)}")
+        return value
+    try:
+        return parse_effort(value) if is_level else parse_budget(value)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
 
 
 def _choices(key: str) -> list[str]:

@@ -14,7 +14,8 @@ from thinkcurve.pipeline import answer, cuts, think
 from thinkcurve.plugins import load_task
 from thinkcurve.problem import Message
 from thinkcurve.served import serve
-from thinkcurve.session import Prompt, Session, open_session
+from thinkcurve.opened import Prompt
+from thinkcurve.session import Session, open_session
 from thinkcurve.study import Study
 from thinkcurve_backends.embedded import open_backend as open_embedded
 from thinkcurve_backends.llamacpp import tokenizer

@@ -16,10 +16,12 @@ FLOORS = [
     {"problem"},
     {"budget", "families", "formats", "prompt", "task", "verify"},
     {"backend", "retry"},
-    {"benchmark", "data", "local", "plugins", "compute", "provenance", "references"},
+    {"benchmark", "data", "local", "plugins", "compute", "provenance", "references", "tariff"},
     {"study"},
     {"store", "tables"},
-    {"answers", "subset", "selection", "regrade", "session", "pipeline", "served", "plan", "runner"},
+    {"answers", "subset", "selection", "regrade"}
+    | {"prices", "purse", "opened", "session", "asked", "spoken", "ways", "pipeline", "served"}
+    | {"plan", "recorder", "batching", "runner"},
     {"analysis", "interop", "run", "testing"},
     {"report"},
     {"cli"},

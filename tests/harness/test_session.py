@@ -98,7 +98,7 @@ async def test_a_run_is_not_gone_on_with_by_other_sampling(tmp_path: Path) -> No
 async def test_a_server_that_is_gone_ends_the_run_and_the_run_goes_on_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("thinkcurve.runner.FAILING_FOR_S", 0.0)
+    monkeypatch.setattr("thinkcurve.recorder.FAILING_FOR_S", 0.0)
     calls = {"left": 30}
 
     def dying(asked: Asked) -> str:

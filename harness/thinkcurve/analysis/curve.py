@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import comb
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from thinkcurve.analysis.accuracy import Accuracy, accuracy
-from thinkcurve.budget import budget_key
+from thinkcurve.budget import budget_key, effort_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +20,8 @@ class Point(msgspec.Struct, frozen=True):
 
     ``accuracy`` is the mean over problems of the mean over samples: ``unverified`` counts as not correct, attempts
     that failed are not in it, and it is ``None`` where all failed. ``n_samples`` is the most that a problem has,
-    ``n_attempts`` the sum over problems. ``forced`` and the four counts after it are numbers of attempts.
+    ``n_attempts`` the sum over problems. ``forced`` and the four counts after it are numbers of attempts. Under control
+    ``effort`` ``budget`` is the place of the level in `thinkcurve.budget.EFFORTS`, and ``effort`` its name.
     """
 
     budget: int | None
@@ -45,16 +47,24 @@ class Point(msgspec.Struct, frozen=True):
     failures: int
     pass_at: dict[str, float] = msgspec.field(name="pass@k", default_factory=dict)
     maj_at: dict[str, float] = msgspec.field(name="maj@k", default_factory=dict)
+    effort: str | None = None
 
 
 class Curve(msgspec.Struct, frozen=True):
-    """One (model, task, control) over its ladder."""
+    """One (model, task, control) over its ladder.
+
+    ``thinking_source`` says of how many attempts who counted the thinking: ``ids`` (we, exactly), ``provider``,
+    ``parser``, ``client`` or ``unknown``. ``visibility`` says of how many traces how much of the thinking was shown
+    (`thinkcurve.backend.Visibility`); empty where no table of traces was given.
+    """
 
     model: str
     task: str
     control: str
     metric: str
     points: tuple[Point, ...]
+    thinking_source: dict[str, int] = {}
+    visibility: dict[str, int] = {}
 
 
 COUNTS = ("forced", "truncated_answers", "no_answer", "unverified")
@@ -70,18 +80,29 @@ COSTS = (
 )
 
 
-def curves_of(attempts: pd.DataFrame, failures: pd.DataFrame) -> list[Curve]:
+def curves_of(attempts: pd.DataFrame, failures: pd.DataFrame, traces: pd.DataFrame | None = None) -> list[Curve]:
     """One curve for each (model, task, control) of an attempts table, in the table's order.
 
-    ``failures`` has a row for each attempt that did not come about; they are counted, never scored.
+    ``failures`` has a row for each attempt that did not come about; they are counted, never scored. ``traces`` are
+    those of the attempts: they alone know how much of the thinking was shown.
     """
     curves = []
     for model, task, control in dict.fromkeys([*_names(attempts), *_names(failures)]):
         rows, missing = _of(attempts, model, task, control), _of(failures, model, task, control)
         budgets = {_budget(b) for table in (rows, missing) for b in table["budget"].unique()}
-        points = (_point(b, _at(rows, b), len(_at(missing, b))) for b in sorted(budgets, key=budget_key))
-        curves.append(Curve(model, task, control, "accuracy", tuple(points)))
+        points = (_point(b, control, _at(rows, b), len(_at(missing, b))) for b in sorted(budgets, key=budget_key))
+        shown = {} if traces is None else _counts(traces, "visibility", model, task)
+        sources = _counts(rows, "thinking_source", model, task)
+        curves.append(Curve(model, task, control, "accuracy", tuple(points), sources, shown))
     return curves
+
+
+def _counts(table: pd.DataFrame, column: str, model: str, task: str) -> dict[str, int]:
+    """How often each word of a column stands in the rows of a model and a task, most often first."""
+    if column not in table:
+        return {}
+    rows = table[(table["model"] == model) & (table["task"] == task)]
+    return dict(Counter(str(word) for word in rows[column]).most_common())
 
 
 def _names(table: pd.DataFrame) -> list[tuple[str, str, str]]:
@@ -100,9 +121,10 @@ def _at(rows: pd.DataFrame, budget: int | None) -> pd.DataFrame:
     return rows[rows["budget"].isna()] if budget is None else rows[rows["budget"] == budget]
 
 
-def _point(budget: int | None, rows: pd.DataFrame, n_failures: int) -> Point:
+def _point(budget: int | None, control: str, rows: pd.DataFrame, n_failures: int) -> Point:
+    effort = effort_of(budget, control)
     if rows.empty:
-        return _failed_point(budget, n_failures)
+        return _failed_point(budget, effort, n_failures)
     is_correct = rows["verdict"] == "correct"
     by_problem = is_correct.groupby(rows["problem"]).agg(["sum", "count"])
     right, drawn = by_problem["sum"].to_numpy(), by_problem["count"].to_numpy()
@@ -125,14 +147,15 @@ def _point(budget: int | None, rows: pd.DataFrame, n_failures: int) -> Point:
         failures=n_failures,
         pass_at=pass_at([int(c) for c in right], [int(n) for n in drawn]),
         maj_at={"1": found.mean},
+        effort=effort,
     )
 
 
-def _failed_point(budget: int | None, n_failures: int) -> Point:
+def _failed_point(budget: int | None, effort: str | None, n_failures: int) -> Point:
     """A budget at which no attempt came about: everything but the failures is unknown."""
     unknown: dict[str, Any] = dict.fromkeys(("accuracy", "ci_low", "ci_high", "se", *COSTS))
     counts: dict[str, Any] = dict.fromkeys(("n_problems", "n_samples", "n_attempts", *COUNTS), 0)
-    return Point(budget=budget, failures=n_failures, **unknown, **counts)
+    return Point(budget=budget, effort=effort, failures=n_failures, **unknown, **counts)
 
 
 def _mean(column: pd.Series[float]) -> float | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from thinkcurve.budget import budget_key
+from thinkcurve.budget import budget_key, effort_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,13 +21,14 @@ class Level(msgspec.Struct, frozen=True):
 
 
 class Levels(msgspec.Struct, frozen=True):
-    """The levels of one (model, task, control)."""
+    """The levels of one (model, task, control). ``efforts`` names the budgets of control ``effort``."""
 
     model: str
     task: str
     control: str
     budgets: tuple[int | None, ...]
     levels: tuple[Level, ...]
+    efforts: tuple[str | None, ...] | None = None
 
 
 def levels_of(attempts: pd.DataFrame) -> list[Levels]:
@@ -45,7 +46,8 @@ def levels_of(attempts: pd.DataFrame) -> list[Levels]:
             )
             for level, part in rows.groupby("level")
         )
-        tables.append(Levels(str(model), str(task), str(control), budgets, levels))
+        names = tuple(effort_of(b, str(control)) for b in budgets)
+        tables.append(Levels(str(model), str(task), str(control), budgets, levels, names if any(names) else None))
     return tables
 
 

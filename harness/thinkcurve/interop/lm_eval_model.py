@@ -27,7 +27,8 @@ from thinkcurve.interop.loop import LoopThread
 from thinkcurve.pipeline import answer, attempt_of, cuts, think
 from thinkcurve.plugins import open_backend
 from thinkcurve.problem import Judgement, Verdict
-from thinkcurve.session import Prompt, Session, check_fits, open_session
+from thinkcurve.opened import Prompt
+from thinkcurve.session import Session, check_fits, open_session
 from thinkcurve.store import Attempt, Trace
 
 NAME = "thinkcurve"

@@ -1,0 +1,193 @@
+"""Asking by a provider's batch interface: hand everything over, come back within a day, collect.
+
+Which batches a run has submitted stands in ``batches.json`` beside its journal, written the moment a provider has given
+one its name: a run that was stopped collects them when it is gone on with, and submits only what is in none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from thinkcurve.asked import ChatSession
+from thinkcurve.backend import Batching, Generation
+from thinkcurve.budget import Budget, format_budget
+from thinkcurve.errors import BackendError, UsageError
+from thinkcurve.plan import Plan, Unit
+from thinkcurve.purse import Purse, is_paid
+from thinkcurve.recorder import Recorder
+from thinkcurve.retry import RetryPolicy, with_retries
+from thinkcurve.store import AttemptKey, replace
+
+POLL_S = 30.0
+UNDER_ALLOWANCE = 100
+"""Requests a batch where a run may only spend so much: what a batch has begun cannot be stopped."""
+Came = Callable[[Unit, ChatSession, Budget, Generation], Awaitable[None]]
+"""Takes a generation that came back: recorded and judged as any other."""
+
+
+class Batch(msgspec.Struct):
+    """A batch that was submitted: whose, the provider's name of it, and what each of our names in it asks for."""
+
+    spec: str
+    id: str
+    items: dict[str, tuple[str, int, Budget]]
+    is_collected: bool = False
+
+
+def batches_path(run: Path) -> Path:
+    """Where the submitted batches of a run are listed."""
+    return run / "batches.json"
+
+
+def read_batches(run: Path) -> list[Batch]:
+    """The batches that a run has submitted, oldest first."""
+    path = batches_path(run)
+    if not path.exists():
+        return []
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[Batch])
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(f"{path} cannot be read ({error}); it names batches that are paid for") from error
+
+
+def write_batches(run: Path, batches: Sequence[Batch]) -> None:
+    """Write them, atomically."""
+    data = msgspec.json.format(msgspec.json.encode(batches), indent=1) + b"\n"
+    replace(batches_path(run), lambda path: path.write_bytes(data))
+
+
+def name_of(unit: Unit, budget: Budget) -> str:
+    """A name of one request that every sitting of a run gives it again: 32 hex digits."""
+    parts = (unit.session.spec, unit.prompt.problem.id, str(unit.sample), format_budget(budget, unit.session.study.control))
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+
+
+class Batches:
+    """Carries out a plan by batches. ``came`` takes each generation, ``say`` a word on how far things are."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        recorder: Recorder,
+        purse: Purse,
+        came: Came,
+        *,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._plan = plan
+        self._recorder = recorder
+        self._purse = purse
+        self._came = came
+        self._say = say
+        self._retry = RetryPolicy()
+        self._batches = read_batches(plan.run)
+        self._failed: set[AttemptKey] = set()
+        self._entered: set[str] = set()
+
+    async def run_all(self) -> None:
+        """Collect what was submitted, submit what is in no batch, wait, and collect that."""
+        for batch in self._pending():
+            self._say(f"{batch.spec}: going on with batch {batch.id}, {len(batch.items):,} requests")
+        while True:
+            if not self._plan.study.max_usd or not self._pending():
+                await self._submit()
+            if not self._pending():
+                return
+            await self._collect_ended()
+            if self._pending():
+                await asyncio.sleep(POLL_S)
+
+    def _pending(self) -> list[Batch]:
+        return [batch for batch in self._batches if not batch.is_collected]
+
+    def _missing(self) -> Iterator[tuple[Unit, Budget]]:
+        """What has no attempt, is in no batch, and did not fail in this sitting."""
+        asked = {(batch.spec, name) for batch in self._pending() for name in batch.items}
+        for unit in self._plan.units():
+            for budget in self._plan.missing(unit):
+                is_new = (unit.session.spec, name_of(unit, budget)) not in asked
+                key = (unit.session.spec, unit.prompt.problem.id, unit.sample, budget)
+                if is_new and key not in self._failed and unit.session.spec not in self._recorder.lost:
+                    yield unit, budget
+
+    async def _submit(self) -> None:
+        """Hand over all that is missing; under an allowance one small batch at a time."""
+        for session in self._plan.sessions:
+            backend = session.backend
+            assert isinstance(backend, Batching)  # open_model refused any other
+            missing = ((unit, budget) for unit, budget in self._missing() if unit.session is session)
+            most = min(backend.most_in_batch, UNDER_ALLOWANCE) if self._plan.study.max_usd else backend.most_in_batch
+            while chunk := [*islice(missing, most)]:
+                if is_paid(session.backend.model, session.tariff):
+                    await self._purse.enter(session.spec)
+                await self._hand_over(session.spec, backend, chunk)
+                if self._plan.study.max_usd:
+                    return
+
+    async def _hand_over(self, spec: str, backend: Batching, chunk: list[tuple[Unit, Budget]]) -> None:
+        requests, items = {}, {}
+        for unit, budget in chunk:
+            assert isinstance(unit.session, ChatSession)
+            name = name_of(unit, budget)
+            requests[name] = unit.session.request(unit.prompt, unit.sample, budget)
+            items[name] = (unit.prompt.problem.id, unit.sample, budget)
+        batch = await with_retries(lambda: backend.submit(requests), self._retry)
+        self._batches.append(Batch(spec, batch, items))
+        self._entered.add(batch)
+        write_batches(self._plan.run, self._batches)
+        self._say(f"{spec}: handed over {len(items):,} requests as batch {batch}")
+
+    async def _collect_ended(self) -> None:
+        for batch in self._pending():
+            backend = self._backend(batch)
+            status = await with_retries(lambda: backend.status(batch.id), self._retry)  # noqa: B023 - awaited at once
+            if status.is_ended:
+                await self._collect(batch, backend)
+
+    def _backend(self, batch: Batch) -> Batching:
+        for session in self._plan.sessions:
+            if session.spec == batch.spec:
+                assert isinstance(session.backend, Batching)
+                return session.backend
+        raise UsageError(f"batch {batch.id} is of model {batch.spec!r}, which is not of this study; name it too")
+
+    async def _collect(self, batch: Batch, backend: Batching) -> None:
+        """Take in what came of a batch; what its provider never began is a failure, to be asked again."""
+        results = await with_retries(lambda: backend.collect(batch.id), self._retry)
+        places = {
+            name_of(unit, budget): (unit, budget)
+            for unit in self._plan.units()
+            if unit.session.spec == batch.spec
+            for budget in self._plan.missing(unit)
+        }
+        paid: float | None = 0.0
+        for name in batch.items:
+            if name not in places:
+                continue  # graded before this sitting was stopped, or no longer of the study
+            unit, budget = places[name]
+            result = results.get(name, BackendError(f"batch {batch.id} ended without it", is_retryable=True))
+            if isinstance(result, BackendError):
+                self._failed.add((unit.session.spec, unit.prompt.problem.id, unit.sample, budget))
+                self._recorder.fail(unit, [budget], "trace", result)
+                continue
+            assert isinstance(unit.session, ChatSession)
+            before = self._recorder.paid(unit)
+            await self._came(unit, unit.session, budget, result)
+            after = self._recorder.paid(unit)
+            paid = None if paid is None or before is None or after is None else paid + after - before
+        batch.is_collected = True
+        write_batches(self._plan.run, self._batches)
+        session = next(s for s in self._plan.sessions if s.spec == batch.spec)
+        if not is_paid(session.backend.model, session.tariff):
+            pass
+        elif batch.id in self._entered:
+            self._purse.end(paid, batch.spec)
+        else:  # handed over in an earlier sitting
+            self._purse.spent_usd += paid or 0.0
+        self._say(f"{batch.spec}: collected batch {batch.id}")
