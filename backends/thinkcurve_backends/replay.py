@@ -148,7 +148,7 @@ class Replay:
             text=self.tokenizer.decode(given) if begun or is_cut else trace.text,
             stop=Stop.LENGTH if is_cut else _STOPS[trace.ending],
             token_ids=given,
-            usage=Usage(prompt_tokens=trace.prompt_tokens + len(begun), source="client"),
+            usage=Usage(prompt_tokens=(trace.prompt_tokens or 0) + len(begun), source="client"),
         )
 
     def _answer(self, problems: list[str], thinking: tuple[int, ...], request: Request) -> Generation:

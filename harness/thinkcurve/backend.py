@@ -250,7 +250,7 @@ class BatchStatus(msgspec.Struct, frozen=True):
 
 @runtime_checkable
 class Batching(Protocol):
-    """What a backend offers beside `Backend` where its provider takes many requests at once and answers within a day."""
+    """What a backend offers too where its provider takes many requests at once and answers within a day."""
 
     @property
     def most_in_batch(self) -> int:
@@ -263,7 +263,7 @@ class Batching(Protocol):
         ...
 
     async def submit(self, requests: Mapping[str, Request]) -> str:
-        """Hand over requests by names of ours (at most 64 letters, digits, ``-`` and ``_``); the provider's id of them."""
+        """Hand over requests by our names (at most 64 letters, digits, ``-``, ``_``); the provider's id of them."""
         ...
 
     async def status(self, batch: str) -> BatchStatus:

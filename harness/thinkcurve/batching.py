@@ -64,7 +64,12 @@ def write_batches(run: Path, batches: Sequence[Batch]) -> None:
 
 def name_of(unit: Unit, budget: Budget) -> str:
     """A name of one request that every sitting of a run gives it again: 32 hex digits."""
-    parts = (unit.session.spec, unit.prompt.problem.id, str(unit.sample), format_budget(budget, unit.session.study.control))
+    parts = (
+        unit.session.spec,
+        unit.prompt.problem.id,
+        str(unit.sample),
+        format_budget(budget, unit.session.study.control),
+    )
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
 

@@ -155,7 +155,9 @@ def parse_effort(text: str) -> int:
     """A level of effort as its place in `EFFORTS`."""
     word = text.strip().lower()
     if word not in EFFORTS:
-        raise UsageError(f"{text.strip()!r} is no level of effort.{did_you_mean(word, EFFORTS)} Levels: {', '.join(EFFORTS)}")
+        raise UsageError(
+            f"{text.strip()!r} is no level of effort.{did_you_mean(word, EFFORTS)} Levels: {', '.join(EFFORTS)}"
+        )
     return EFFORTS.index(word)
 
 
@@ -197,7 +199,8 @@ def check_ladder(
             raise UsageError(f"{where}: budget {format_budget(lower, control)} stands twice; list each budget once")
         if lower is None or (upper is not None and upper < lower):
             raise UsageError(
-                f"{where}: {format_budget(upper, control)} follows {format_budget(lower, control)}; list budgets in ascending order"
+                f"{where}: {format_budget(upper, control)} follows {format_budget(lower, control)}; "
+                "list budgets in ascending order"
             )
     return tuple(budgets)
 

@@ -15,10 +15,10 @@ import msgspec
 from thinkcurve.backend import Backend
 from thinkcurve.budget import Budget, ThinkingFormat
 from thinkcurve.errors import UsageError
+from thinkcurve.opened import Opened, Prompt
 from thinkcurve.plugins import find_backend, open_backend
 from thinkcurve.purse import check_known
 from thinkcurve.selection import Chosen, check_tasks, choose, new_sitting, ready_judge
-from thinkcurve.opened import Opened, Prompt
 from thinkcurve.store import (
     SCHEMA_VERSION,
     Journal,

@@ -21,7 +21,7 @@ from thinkcurve.pipeline import answer, attempt_of, cuts, shared_with, think
 from thinkcurve.plan import Plan, Unit
 from thinkcurve.problem import REFUSAL, Judgement, Verdict
 from thinkcurve.provenance import now
-from thinkcurve.purse import Purse, Spent, is_paid, opening_usd
+from thinkcurve.purse import Purse, Spent, dearest_seen, is_paid, kind_of, opening_usd
 from thinkcurve.recorder import Listener, Recorder
 from thinkcurve.served import serve
 from thinkcurve.session import Session
@@ -51,8 +51,8 @@ async def carry_out(
 ) -> Records:
     """Generate, judge and record all that is missing; return the records of the whole run.
 
-    Raises `BackendError` where a backend can go on no longer, and `thinkcurve.purse.Spent` where the study's ``max_usd``
-    is used up; what was graded is safe then, as it is when the task is cancelled.
+    Raises `BackendError` where a backend can go on no longer, and `thinkcurve.purse.Spent` where the study's
+    ``max_usd`` is used up; what was graded is safe then, as it is when the task is cancelled.
     """
     if plan.journal is None:
         raise ValueError("a dry plan cannot be carried out")
@@ -70,7 +70,8 @@ def _open_purse(plan: Plan) -> Purse:
     if plan.study.max_usd is None:
         return Purse(None)
     unpaid = [s.spec for s in plan.sessions if not is_paid(s.backend.model, s.tariff)]
-    return Purse(plan.study.max_usd, opening_usd(plan.records, unpaid))
+    seen = dearest_seen(plan.records, is_separate=plan.study.is_separate)
+    return Purse(plan.study.max_usd, opening_usd(plan.records, unpaid), seen=seen)
 
 
 def finish(plan: Plan) -> None:
@@ -139,7 +140,7 @@ class _Worker:
         """
         spec = unit.session.spec
         for budget in budgets:
-            kind = spec if budget is None else f"{spec}@{budget}"
+            kind = kind_of(spec, budget)
             async with self.slots[spec]:
                 if spec in self.recorder.lost or not await self._may_pay(spec, kind):
                     return
@@ -246,9 +247,7 @@ class _Worker:
                 found += await self._answer(unit, session, trace, made, served)
         return found
 
-    async def _text_trace(
-        self, unit: Unit, session: TextSession, ladder: list[Budget], separate: Budget
-    ) -> Trace:
+    async def _text_trace(self, unit: Unit, session: TextSession, ladder: list[Budget], separate: Budget) -> Trace:
         known = self.plan.records.traces.get(self._key(unit, separate))
         shared = self.plan.records.traces.get(self._key(unit, None))
         if known is None and separate is not None and shared is not None and not self.plan.study.is_separate:

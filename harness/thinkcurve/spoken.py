@@ -236,23 +236,22 @@ async def _think_on(
     )
 
 
-def _counted(
-    session: TextSession, generation: Generation, wanted: int, *, is_natural_end: bool
-) -> tuple[int, Ending]:
+def _counted(session: TextSession, generation: Generation, wanted: int, *, is_natural_end: bool) -> tuple[int, Ending]:
     """How many tokens of thinking a piece holds by its server's count, and how it ended.
 
     Servers count the marker that ended it too: one token is taken for it.
     """
     counted = generation.usage.generated_tokens
     if counted is None:
-        raise BackendError(f"{session.spec} does not count the tokens of a reply, so no budget can be kept", is_fatal=True)
+        raise BackendError(
+            f"{session.spec} does not count the tokens of a reply, so no budget can be kept", is_fatal=True
+        )
     if counted > wanted:
         raise BackendError(f"{session.spec} generated {counted} tokens where {wanted} were allowed", is_fatal=True)
     if generation.stop is Stop.LENGTH:
         if counted < wanted:
             raise BackendError(
-                f"{session.spec} stopped at {counted} tokens where {wanted} were allowed: its server has a limit of its "
-                "own",
+                f"{session.spec} stopped at {counted} tokens where {wanted} were allowed: a limit of its server's own"
             )
         return counted, Ending.CONTEXT if is_natural_end else Ending.BUDGET
     if generation.stop is Stop.CONTEXT:

@@ -48,8 +48,8 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     ``max_output_tokens`` bounds what a provider may generate for thinking and answer together, its own most where it is
     not given. ``prices`` holds for a model spec what its tokens cost (keys of `thinkcurve.tariff.Tariff`, US dollars a
     million tokens), ``max_usd`` stops a run that would cost more, ``batch`` asks by the provider's batch interface.
-    ``sandbox`` is the least isolation that code answers may be run at: ``strict`` (namespaces), ``standard`` (those or Landlock),
-    ``weak`` (anything).
+    ``sandbox`` is the least isolation that code answers may be run at: ``strict`` (namespaces), ``standard`` (those or
+    Landlock), ``weak`` (anything).
     """
 
     models: tuple[str, ...] = ("embedded",)

@@ -57,7 +57,9 @@ async def test_a_native_budget_is_asked_of_the_provider_and_x_is_what_it_says_wa
     run = await swept(tmp_path, NATIVE, backend)
     assert {chat.budget_tokens for chat in backend.chats()} == {0, 64, 1024, None}
     assert all(request.max_tokens == 0 and request.leaves_sampling for request in backend.heard)
-    by_budget = {b: rows["thinking_tokens"].unique().tolist() for b, rows in run.attempts.groupby("budget", dropna=False)}
+    by_budget = {
+        b: rows["thinking_tokens"].unique().tolist() for b, rows in run.attempts.groupby("budget", dropna=False)
+    }
     assert by_budget[64.0] == [71], "asked 64, spent 71: the curve is drawn at 71"
     assert by_budget[1024.0] == [300]
     assert set(run.attempts["thinking_source"]) == {"provider"}
@@ -214,7 +216,7 @@ async def test_an_effort_that_the_model_does_not_take_is_refused_with_those_that
 
 
 async def test_a_control_that_a_backend_does_not_have_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="model 'chat' cannot do control 'native'; it can do: .*truncate"):
+    with pytest.raises(UsageError, match=r"model 'chat' cannot do control 'native'; it can do: .*truncate"):
         await swept(tmp_path, NATIVE, ScriptedBackend(lambda asked: "", name="chat"))
 
 

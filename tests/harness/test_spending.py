@@ -26,7 +26,13 @@ async def slow(asked: AskedChat) -> str:
 
 
 async def swept(path: Path, study: Any, backend: Any = None) -> Run:
-    given = Given({"chat": backend or ScriptedChat(slow, is_local=False), "local": ScriptedBackend(lambda asked: "so" if asked.wants_thinking else "4")}, {"doubling": Doubling()})
+    given = Given(
+        {
+            "chat": backend or ScriptedChat(slow, is_local=False),
+            "local": ScriptedBackend(lambda asked: "so" if asked.wants_thinking else "4"),
+        },
+        {"doubling": Doubling()},
+    )
     return await sweep_async(study, path, given)
 
 

@@ -22,7 +22,7 @@ from thinkcurve.ways import open_model
 from thinkcurve_backends.scripted import Asked, ScriptedText
 
 STUDY = Study(models=("text",), tasks=("doubling",), budgets=(0, 3, 5, 8, 40), answer_tokens=16)
-THOUGHTS = "so we take the number and add it to itself once".split()
+THOUGHTS = ["so", "we", "take", "the", "number", "and", "add", "it", "to", "itself", "once"]
 
 
 def thinker(asked: Asked) -> str:
@@ -116,7 +116,7 @@ class Uncounted(Counting):
 
 async def test_a_server_with_a_limit_of_its_own_gives_failures_and_no_false_budget(tmp_path: Path) -> None:
     run = await swept(tmp_path, msgspec.structs.replace(STUDY, budgets=(0, 8)), Limited())
-    assert all("limit of its own" in error for error in run.failures["error"])
+    assert all("a limit of its server's own" in error for error in run.failures["error"])
     assert len(run.failures) == 2 * 8, "two budgets of the eight problems with five words or more, one for the marker"
 
 

@@ -13,7 +13,7 @@ from toy import Toy
 
 from thinkcurve.backend import Generation, Request
 from thinkcurve.errors import BackendError, UsageError
-from thinkcurve.testing import CHECKS, Failure, Outcome, Subject, run_check, run_checks
+from thinkcurve.testing import TOKEN_CHECKS, Failure, Outcome, Subject, run_check, run_checks
 from thinkcurve_backends.scripted import Asked, ScriptedBackend
 
 
@@ -29,7 +29,7 @@ NOT_SCRIPTED = {"filters", "closing", "unicode"}
 """The scripted backend draws nothing, is never closed, and reads its prefix as text, so never half a character."""
 
 
-@pytest.mark.parametrize("check", [name for name in CHECKS if name not in NOT_SCRIPTED])
+@pytest.mark.parametrize("check", [name for name in TOKEN_CHECKS if name not in NOT_SCRIPTED])
 async def test_the_scripted_backend_conforms(check: str) -> None:
     outcome = await run_check(check, ScriptedBackend(scripted))
     assert outcome.status == ("skipped" if check == "logprobs" else "passed"), outcome
@@ -57,7 +57,7 @@ async def test_an_unknown_check_is_refused_with_the_nearest() -> None:
 async def test_a_backend_without_ids_is_skipped_and_says_why() -> None:
     backend = Toy()
     backend.tokenizer = None  # type: ignore[assignment]
-    outcomes = {outcome.name: outcome for outcome in await run_checks(backend)}
+    outcomes = {outcome.name: outcome for outcome in await run_checks(backend, TOKEN_CHECKS)}
     assert outcomes["continuation"] == Outcome(
         "continuation", "skipped", "it gives no token ids", outcomes["continuation"].seconds
     )

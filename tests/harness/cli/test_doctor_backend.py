@@ -15,7 +15,8 @@ from toy import Toy
 from thinkcurve import plugins
 from thinkcurve.cli.doctor import command
 from thinkcurve.errors import UsageError
-from thinkcurve.testing import CHECKS
+from thinkcurve.testing import TOKEN_CHECKS
+from thinkcurve_backends.scripted import ScriptedChat
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_an_honest_engine_has_a_line_a_check_and_exit_0(engine: type) -> None:
     assert code == 0
     lines = said.splitlines()
     assert max(map(len, lines)) <= 80
-    assert [line.split()[1] for line in lines if line.startswith("✓")] == list(CHECKS)
+    assert [line.split()[1] for line in lines if line.startswith("✓")] == list(TOKEN_CHECKS)
     assert lines[-1].startswith("This backend keeps every promise that was tried: 23 passed in")
     assert "toy · toy · context 700 · 4 at once · controls extend, server, truncate" in lines
 
@@ -137,3 +138,40 @@ def test_help_fits_a_screen() -> None:
     said = CliRunner(env={"COLUMNS": "80"}).invoke(command, ["--help"]).stdout.splitlines()
     assert len(said) <= 40
     assert max(map(len, said)) <= 80
+
+
+def _opens(monkeypatch: pytest.MonkeyPatch, **options: object) -> None:
+    def open_backend(spec: str, given: dict[str, object]) -> ScriptedChat:
+        return ScriptedChat(lambda asked: "75", natural=900, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(plugins, "open_backend", open_backend)
+
+
+def test_a_provider_is_told_of_before_and_what_was_spent_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    _opens(monkeypatch, is_local=False, charge=lambda usage: 0.001)
+    code, said = doctor("--check", "native-budget", "--check", "chat")
+    lines = said.splitlines()
+    assert code == 0
+    assert max(map(len, lines)) <= 80
+    assert "At most 16 requests, for which its provider may charge" in said
+    assert said.index("At most 16") < said.index("✓ chat ")
+    joined = " ".join(said.split())
+    assert "asked 64: spent 64, 64, 64; asked 1,024: spent 900, 900, 900; never over; 0: none" in joined
+    assert "Spent, as far as it was counted: 9 requests, " in joined
+    assert "charged, by its own word: $0.0090." in joined
+
+
+def test_a_budget_without_effect_is_said_in_numbers_and_exit_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    _opens(monkeypatch, spends=lambda budget, rng: 900)
+    code, said = doctor("--check", "native-budget")
+    assert code == 1
+    joined = " ".join(said.split())
+    assert "budget_tokens has no effect: asked 64: spent 900, 900, 900, 900, 900, 900; asked 1,024: spent 900" in joined
+    assert "request" not in joined.replace("requests at once", "")
+
+
+def test_json_of_a_provider_has_what_was_spent(monkeypatch: pytest.MonkeyPatch) -> None:
+    _opens(monkeypatch, is_local=False)
+    _, said = doctor("--json", "--check", "chat")
+    found = json.loads(said)
+    assert found["spent"]["requests"] == found["checks"][0]["spent"]["requests"] == 2

@@ -11,7 +11,7 @@ import pytest
 
 from thinkcurve.analysis.curve import Curve, Point
 from thinkcurve.errors import UsageError
-from thinkcurve.report.figure import AXES, WIDTH_PX, curve_spec
+from thinkcurve.report.figure import AXES, WIDTH_PX, curve_spec, known_axes
 from thinkcurve.report.labels import LINE_PX, name_curves, place_labels
 
 
@@ -273,3 +273,56 @@ def test_long_names_wrap_and_lose_their_middle_last() -> None:
 
 def test_axes_are_the_measures_a_point_has() -> None:
     assert set(AXES) <= set(Point.__struct_fields__)
+
+
+def an_effort_curve(**more: Any) -> Curve:
+    points = (a_point(4, 0.8, 500.0, effort="high"), a_point(2, 0.5, 60.0, effort="low", usd=0.00001))
+    return Curve("gpt", "sums", "effort", "accuracy", points, **more)
+
+
+def test_efforts_are_drawn_at_measured_tokens_in_the_order_of_their_levels() -> None:
+    rows = curve_spec([an_effort_curve(), a_curve()])["datasets"]["points"]
+    assert [(row["x"], row["rung"], row["t_budget"]) for row in rows[:2]] == [
+        (60.0, 0, "effort low"),
+        (500.0, 1, "effort high"),
+    ]
+    assert rows[2]["t_budget"] == "0 thinking tokens"
+    assert not any(row["is_natural"] for row in rows)
+
+
+def test_levels_stand_beside_their_points_where_they_have_room() -> None:
+    assert "levels" not in curve_spec([a_curve()])["datasets"]
+    rows = curve_spec([an_effort_curve(), a_curve()])["datasets"]["levels"]
+    assert [(row["text"], row["x"], row["accuracy"]) for row in rows] == [("low", 60.0, 0.5), ("high", 500.0, 0.8)]
+    near = (a_point(2, 0.5, 60.0), a_point(3, 0.5, 61.0), a_point(4, 0.9, 61.0))
+    rows = curve_spec([msgspec.structs.replace(an_effort_curve(), points=near)])["datasets"]["levels"]
+    assert [row["text"] for row in rows] == ["low", "high"]
+
+
+def test_how_thinking_was_counted_and_shown_stands_below_the_figure() -> None:
+    plain = notes(curve_spec([a_curve()]))
+    assert len(plain) == 1
+    told = an_effort_curve(thinking_source={"provider": 2}, visibility={"summary": 2})
+    assert notes(curve_spec([told])) == [*plain, "Thinking counted by the provider, shown as a summary."]
+    both = notes(curve_spec([told, a_curve()]))
+    assert both[-1] == "Thinking counted by the provider, shown as a summary: gpt on sums (effort)."
+    some = an_effort_curve(thinking_source={"provider": 3, "unknown": 1}, visibility={"full": 3, "hidden": 1})
+    assert (
+        notes(curve_spec([some]))[-1]
+        == "Thinking counted by the provider in 3, counted by nobody in 1, not shown in 1."
+    )
+
+
+def test_small_sums_are_written_without_exponents() -> None:
+    point = a_point(2, 0.5, 60.0, usd=0.00001)
+    (row,) = curve_spec([a_curve(points=(point,))], axis="usd")["datasets"]["points"]
+    assert row["t_x"] == "$0.000010"
+
+
+def test_the_measures_that_every_point_has_are_known() -> None:
+    assert known_axes([a_curve()]) == ["thinking_tokens", "generated_tokens", "total_tokens", "flops", "wall_s"]
+    uncounted = a_curve(points=(a_point(0, 0.2, None),))
+    assert known_axes([a_curve(), uncounted])[0] == "generated_tokens"
+    failed = a_curve(points=(msgspec.structs.replace(a_point(0, 0.2, None), accuracy=None),))
+    assert known_axes([failed]) == []
+    assert known_axes([a_curve(), failed])[0] == "thinking_tokens"
