@@ -118,6 +118,11 @@ def chat_prompt(problem: Problem, messages: Sequence[Message]) -> Prompt:
     return Prompt(problem, (), digest, messages=tuple(messages))
 
 
+def length_of(prompt: Prompt) -> int:
+    """How many characters a prompt of messages has."""
+    return sum(len(message.content) for message in prompt.messages)
+
+
 async def ask(session: ChatSession, prompt: Prompt, sample: int, budget: Budget) -> Generation:
     """Thinking and answer under one budget, in one generation."""
     return at_stop(prompt.problem, await session.generate(session.request(prompt, sample, budget)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -19,14 +18,12 @@ from thinkcurve.backend import Batching, Generation
 from thinkcurve.budget import Budget, format_budget
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.plan import Plan, Unit
-from thinkcurve.purse import Purse, is_paid
+from thinkcurve.purse import Purse, is_paid, kind_of
 from thinkcurve.recorder import Recorder
 from thinkcurve.retry import RetryPolicy, with_retries
 from thinkcurve.store import AttemptKey, replace
 
 POLL_S = 30.0
-UNDER_ALLOWANCE = 100
-"""Requests a batch where a run may only spend so much: what a batch has begun cannot be stopped."""
 Came = Callable[[Unit, ChatSession, Budget, Generation], Awaitable[None]]
 """Takes a generation that came back: recorded and judged as any other."""
 
@@ -93,15 +90,15 @@ class Batches:
         self._retry = RetryPolicy()
         self._batches = read_batches(plan.run)
         self._failed: set[AttemptKey] = set()
-        self._entered: set[str] = set()
+        self._begun: dict[tuple[str, str], str] = {}
+        """What this sitting has entered into its purse, by model and name."""
 
     async def run_all(self) -> None:
         """Collect what was submitted, submit what is in no batch, wait, and collect that."""
         for batch in self._pending():
             self._say(f"{batch.spec}: going on with batch {batch.id}, {len(batch.items):,} requests")
         while True:
-            if not self._plan.study.max_usd or not self._pending():
-                await self._submit()
+            await self._submit()
             if not self._pending():
                 return
             await self._collect_ended()
@@ -122,18 +119,32 @@ class Batches:
                     yield unit, budget
 
     async def _submit(self) -> None:
-        """Hand over all that is missing; under an allowance one small batch at a time."""
+        """Hand over all that is missing, and under an allowance as much as fits: no batch can be stopped."""
         for session in self._plan.sessions:
             backend = session.backend
             assert isinstance(backend, Batching)  # open_model refused any other
-            missing = ((unit, budget) for unit, budget in self._missing() if unit.session is session)
-            most = min(backend.most_in_batch, UNDER_ALLOWANCE) if self._plan.study.max_usd else backend.most_in_batch
-            while chunk := [*islice(missing, most)]:
-                if is_paid(session.backend.model, session.tariff):
-                    await self._purse.enter(session.spec)
-                await self._hand_over(session.spec, backend, chunk)
-                if self._plan.study.max_usd:
+            missing = [(unit, budget) for unit, budget in self._missing() if unit.session is session]
+            while missing:
+                chunk = missing[: backend.most_in_batch]
+                if is_paid(backend.model, session.tariff):
+                    chunk = await self._affordable(chunk)
+                if not chunk:
                     return
+                await self._hand_over(session.spec, backend, chunk)
+                missing = missing[len(chunk) :]
+
+    async def _affordable(self, chunk: list[tuple[Unit, Budget]]) -> list[tuple[Unit, Budget]]:
+        """As many of the requests as fit, begun; none where others have to end first. Raises `Spent` for ever none."""
+        kinds = [kind_of(unit.session.spec, budget) for unit, budget in chunk]
+        n = self._purse.fits(kinds)
+        if n == 0:
+            if not self._pending():
+                await self._purse.enter(kinds[0])  # which says why
+            return []
+        for (unit, budget), kind in zip(chunk[:n], kinds, strict=False):
+            self._purse.begin(kind)
+            self._begun[unit.session.spec, name_of(unit, budget)] = kind
+        return chunk[:n]
 
     async def _hand_over(self, spec: str, backend: Batching, chunk: list[tuple[Unit, Budget]]) -> None:
         requests, items = {}, {}
@@ -144,7 +155,6 @@ class Batches:
             items[name] = (unit.prompt.problem.id, unit.sample, budget)
         batch = await with_retries(lambda: backend.submit(requests), self._retry)
         self._batches.append(Batch(spec, batch, items))
-        self._entered.add(batch)
         write_batches(self._plan.run, self._batches)
         self._say(f"{spec}: handed over {len(items):,} requests as batch {batch}")
 
@@ -171,28 +181,32 @@ class Batches:
             if unit.session.spec == batch.spec
             for budget in self._plan.missing(unit)
         }
-        paid: float | None = 0.0
         for name in batch.items:
-            if name not in places:
-                continue  # graded before this sitting was stopped, or no longer of the study
-            unit, budget = places[name]
-            result = results.get(name, BackendError(f"batch {batch.id} ended without it", is_retryable=True))
-            if isinstance(result, BackendError):
-                self._failed.add((unit.session.spec, unit.prompt.problem.id, unit.sample, budget))
-                self._recorder.fail(unit, [budget], "trace", result)
-                continue
-            assert isinstance(unit.session, ChatSession)
-            before = self._recorder.paid(unit)
-            await self._came(unit, unit.session, budget, result)
-            after = self._recorder.paid(unit)
-            paid = None if paid is None or before is None or after is None else paid + after - before
+            kind = self._begun.pop((batch.spec, name), None)
+            if name in places:
+                await self._take_in(batch, *places[name], results.get(name), kind)
+            elif kind is not None:  # graded before this sitting was stopped, or no longer of the study
+                self._purse.end(0.0, kind)
         batch.is_collected = True
         write_batches(self._plan.run, self._batches)
-        session = next(s for s in self._plan.sessions if s.spec == batch.spec)
-        if not is_paid(session.backend.model, session.tariff):
-            pass
-        elif batch.id in self._entered:
-            self._purse.end(paid, batch.spec)
-        else:  # handed over in an earlier sitting
-            self._purse.spent_usd += paid or 0.0
         self._say(f"{batch.spec}: collected batch {batch.id}")
+
+    async def _take_in(
+        self, batch: Batch, unit: Unit, budget: Budget, result: Generation | BackendError | None, kind: str | None
+    ) -> None:
+        """Record what became of one request; ``kind`` is what it was entered as, if that was in this sitting."""
+        assert isinstance(unit.session, ChatSession)
+        if result is None:
+            result = BackendError(f"batch {batch.id} ended without it", is_retryable=True)
+        before = self._recorder.paid(unit)
+        if isinstance(result, BackendError):
+            self._failed.add((unit.session.spec, unit.prompt.problem.id, unit.sample, budget))
+            self._recorder.fail(unit, [budget], "trace", result)
+        else:
+            await self._came(unit, unit.session, budget, result)
+        after = self._recorder.paid(unit)
+        paid = None if before is None or after is None else after - before
+        if kind is not None:
+            self._purse.end(paid, kind)
+        else:
+            self._purse.spent_usd += paid or 0.0

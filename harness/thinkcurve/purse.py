@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from thinkcurve.backend import ModelInfo
 from thinkcurve.budget import Budget
@@ -27,6 +27,7 @@ class Spent(ThinkcurveError):
         super().__init__(f"Stopped at {format_usd(spent_usd)} of --max-usd {max_usd:g}{why and ': '}{why}")
         self.spent_usd = spent_usd
         self.max_usd = max_usd
+        self.remedy = "give prices, or drop it" if why else "a larger one goes on"
 
 
 class Purse:
@@ -101,6 +102,24 @@ class Purse:
         self._open[kind] += 1
         return True
 
+    def fits(self, kinds: Iterable[str]) -> int:
+        """How many requests of these kinds, in their order, may begin together now: for batches, which cannot be
+        stopped. One of which nothing is known begins alone."""
+        if self.max_usd is None:
+            return sum(1 for _ in kinds)
+        left, n = self.left_usd, 0
+        for kind in kinds:
+            expected = self._expected(kind)
+            if n == 0 and not self.may_begin(kind):
+                return 0
+            if n > 0 and (expected is None or expected > left + ROUNDING * self.max_usd):
+                break
+            n += 1
+            left -= expected or 0.0
+            if expected is None:
+                break
+        return n
+
     def end(self, usd: float | None, kind: str = "") -> None:
         """A request that began has come to its end and cost ``usd``: 0 where it never ran, ``None`` where unknown.
 
@@ -147,7 +166,8 @@ class Purse:
 
 def is_paid(model: ModelInfo, tariff: Tariff | None) -> bool:
     """Whether somebody is paid for a model's tokens, as far as is known."""
-    return not model.is_local and (model.provider is not None or (tariff is not None and tariff.is_known))
+    has_price = tariff is not None and tariff.is_known  # of a model on this machine only by the study's own words
+    return has_price or (not model.is_local and model.provider is not None)
 
 
 def check_known(max_usd: float | None, spec: str, model: ModelInfo, tariff: Tariff) -> None:

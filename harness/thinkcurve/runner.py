@@ -29,6 +29,8 @@ from thinkcurve.spoken import TextSession
 from thinkcurve.store import Attempt, AttemptKey, Records, Trace, write_manifest
 from thinkcurve.tables import compact
 
+CHARACTERS_A_TOKEN = 2
+"""Few, so that what a prompt can cost is not taken for too little."""
 IN_FLIGHT_PER_SLOT = 2
 """Units open for each slot of a backend: one in the engine, one being judged, so that neither waits."""
 
@@ -71,7 +73,19 @@ def _open_purse(plan: Plan) -> Purse:
         return Purse(None)
     unpaid = [s.spec for s in plan.sessions if not is_paid(s.backend.model, s.tariff)]
     seen = dearest_seen(plan.records, is_separate=plan.study.is_separate)
-    return Purse(plan.study.max_usd, opening_usd(plan.records, unpaid), seen=seen)
+    return Purse(plan.study.max_usd, opening_usd(plan.records, unpaid), bounds=_bounds(plan), seen=seen)
+
+
+def _bounds(plan: Plan) -> dict[str, float | None]:
+    """By kind, the most that a request can cost, where its provider bounds what it generates."""
+    found: dict[str, float | None] = {}
+    for session in plan.sessions:
+        most = plan.study.max_output_tokens or session.backend.model.max_output_tokens
+        if isinstance(session, ChatSession) and most is not None:
+            longest = max((asked.length_of(prompt) for prompt in plan.prompts[session.spec]), default=0)
+            usd = session.tariff.most_usd(prompt=longest // CHARACTERS_A_TOKEN, generated=most)
+            found |= {kind_of(session.spec, budget): usd for budget in plan.study.budgets}
+    return found
 
 
 def finish(plan: Plan) -> None:

@@ -190,6 +190,17 @@ def test_requests_of_one_price_never_cost_more_than_the_allowance_and_use_it_up(
     assert max_usd - cost - ENOUGH <= purse.spent_usd <= max_usd + ENOUGH
 
 
+def test_a_batch_takes_as_many_requests_as_fit_together() -> None:
+    assert Purse(None).fits(["a"] * 9) == 9
+    assert Purse(1.0).fits(["a"] * 9) == 1  # nothing is known of it
+    assert Purse(1.0, bounds={"a": 0.3}).fits(["a"] * 9) == 3
+    assert Purse(1.0, bounds={"a": 7.0}).fits(["a"] * 9) == 1
+    assert Purse(1.0, seen={"a": 0.1, "b": 0.5}).fits(["a", "b", "a", "a", "b"]) == 4
+    assert Purse(1.0, seen={"a": 0.1}).fits(["a", "b", "a"]) == 1
+    assert Purse(1.0, 0.95, seen={"a": 0.1}).fits(["a"] * 9) == 0
+    assert Purse(1.0, seen={"a": 0.25}).fits([]) == 0
+
+
 def some(*usd: float | None) -> Records:
     records = Records()
     for index, cost in enumerate(usd):
@@ -240,4 +251,5 @@ def test_somebody_is_paid_where_there_is_a_provider_or_a_price() -> None:
     assert is_paid(ModelInfo(name="x", provider="openai"), UNKNOWN)
     assert is_paid(ModelInfo(name="x"), KNOWN)
     assert not is_paid(ModelInfo(name="x"), None)
-    assert not is_paid(ModelInfo(name="x", provider="openai", is_local=True), KNOWN)
+    assert not is_paid(ModelInfo(name="x", provider="openai", is_local=True), UNKNOWN)
+    assert is_paid(ModelInfo(name="x", is_local=True), KNOWN), "a model on this machine has the price that a study gives"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import shutil
 import sys
@@ -14,14 +15,14 @@ import click
 
 if TYPE_CHECKING:
     from thinkcurve.backend import Backend
-    from thinkcurve.testing import Outcome
+    from thinkcurve.testing import Outcome, Spent
 
 JSON_SCHEMA = 1
 WIDTH = 80
 CLOSING_S = 10.0
 """How long a backend may take to close before it is left behind."""
 MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("–", "yellow")}
-NAME = 15
+NAME = 18
 """Columns of the longest name of a check and a space."""
 INDENT = " " * (2 + NAME + 8)
 """Where details stand: after mark, name and seconds."""
@@ -30,22 +31,24 @@ INDENT = " " * (2 + NAME + 8)
 def try_backend(spec: str, options: Sequence[str], checks: Sequence[str], *, as_json: bool) -> int:
     """Open the engine of a spec, make its checks, print them; 0 where none failed, else 1."""
     from thinkcurve.cli.flags import model_option
-    from thinkcurve.errors import UsageError, did_you_mean
+    from thinkcurve.errors import UsageError
     from thinkcurve.plugins import open_backend
-    from thinkcurve.testing import CHECKS, run_checks
+    from thinkcurve.testing import CHECKS, ON_REQUEST, checks_of, find_check, run_checks
 
     for name in checks:
-        if name not in CHECKS:
-            raise UsageError(f"no check {name!r}.{did_you_mean(name, CHECKS)} Checks: {', '.join(CHECKS)}")
-    chosen = [name for name in CHECKS if name in checks] if checks else list(CHECKS)
+        find_check(name)
     for option in options:
         if not option.partition("=")[0].strip() or "=" not in option:
             raise UsageError(f"--backend-option {option!r} is not KEY=VALUE")
     given = dict(map(model_option, options))
     backend = open_backend(spec, given)
+    every = [*ON_REQUEST, *CHECKS]  # closing comes last
+    chosen = [name for name in every if name in checks] if checks else list(checks_of(backend))
     width = min(shutil.get_terminal_size((WIDTH, 24)).columns, WIDTH)
     if not as_json:
         _print_head(spec, backend, width)
+    if not backend.model.is_local:
+        _print_cost(backend, chosen, width, as_json=as_json)
 
     async def carry_out() -> int:
         outcomes = await run_checks(
@@ -54,7 +57,7 @@ def try_backend(spec: str, options: Sequence[str], checks: Sequence[str], *, as_
         if as_json:
             _print_json(spec, backend, outcomes)
         else:
-            _print_sum(outcomes, width)
+            _print_sum(outcomes, width, has_spent=not backend.model.is_local)
         code = 1 if any(outcome.status == "failed" for outcome in outcomes) else 0
         await _leave(backend, code)
         return code
@@ -91,6 +94,16 @@ def _print_head(spec: str, backend: Backend, width: int) -> None:
     click.echo()
 
 
+def _print_cost(backend: Backend, chosen: Sequence[str], width: int, *, as_json: bool) -> None:
+    """How many requests the checks will make, said before the first of them: a provider may charge for each."""
+    from thinkcurve.testing import most_requests
+
+    most = most_requests(backend, chosen)
+    number = "Hundreds of requests" if most is None else f"At most {most:,} request{'' if most == 1 else 's'}"
+    line = f"{number}, for which its provider may charge; Ctrl-C stops, --check picks fewer."
+    click.echo(textwrap.fill(line, width) + "\n", err=as_json)
+
+
 def _print(outcome: Outcome, width: int) -> None:
     """One check: mark, name, seconds, and what was tried or what broke."""
     mark, colour = MARKS[outcome.status]
@@ -106,7 +119,7 @@ def _plain(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def _print_sum(outcomes: Sequence[Outcome], width: int) -> None:
+def _print_sum(outcomes: Sequence[Outcome], width: int, *, has_spent: bool) -> None:
     count = {status: sum(outcome.status == status for outcome in outcomes) for status in MARKS}
     said = ", ".join(f"{n} {status}" for status, n in count.items() if n)
     seconds = sum(outcome.seconds for outcome in outcomes)
@@ -114,6 +127,24 @@ def _print_sum(outcomes: Sequence[Outcome], width: int) -> None:
     line = f"This backend {verdict}: {said} in {seconds:.0f} s."
     click.echo()
     click.secho(textwrap.fill(line, width), fg="red" if count["failed"] else "green")
+    if has_spent:
+        click.echo(textwrap.fill(_said(_spent(outcomes)), width))
+
+
+def _spent(outcomes: Sequence[Outcome]) -> Spent:
+    """What all checks used together."""
+    from thinkcurve.testing import Spent
+
+    return functools.reduce(Spent.plus, (outcome.spent for outcome in outcomes), Spent())
+
+
+def _said(spent: Spent) -> str:
+    """What was used, in words."""
+    charged = "" if spent.usd is None else f"; charged, by its own word: ${spent.usd:.4f}"
+    return (
+        f"Spent, as far as it was counted: {spent.requests:,} requests, {spent.prompt_tokens:,} prompt tokens, "
+        f"{spent.generated_tokens:,} generated ({spent.thinking_tokens:,} of them thinking){charged}."
+    )
 
 
 def _print_json(spec: str, backend: Backend, outcomes: Sequence[Outcome]) -> None:
@@ -125,6 +156,7 @@ def _print_json(spec: str, backend: Backend, outcomes: Sequence[Outcome]) -> Non
         "model": msgspec.to_builtins(backend.model),
         "controls": sorted(control.value for control in backend.controls),
         "checks": outcomes,
+        "spent": _spent(outcomes),
         "is_conforming": all(outcome.status != "failed" for outcome in outcomes),
     }
     click.echo(msgspec.json.encode(found))

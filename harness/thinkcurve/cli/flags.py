@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 SECTIONS: dict[str, tuple[str, ...]] = {
     "What to run": ("models", "model_options", "tasks", "task_options", "data_dir", "columns"),
-    "Which problems": ("limit", "shuffle", "stratify", "levels", "groups", "ids"),
+    "Which problems": ("limit", "shuffle", "stratify", "levels, groups, ids"),
     "How they are asked": ("prompts", "fewshot", "system", "chat_template"),
     "How it thinks and answers": (
         "budgets",
@@ -30,9 +30,9 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "sandbox",
         "settings",
     ),
-    "The run": ("output", "dry_run", "as_json"),
+    "The run": ("output", "max_usd", "prices", "batch", "dry_run", "as_json"),
 }
-"""Headings of the help, and the options under each."""
+"""Headings of the help, and the options under each; several in one place share a line, and the first one's help."""
 
 
 class Sectioned(click.Command):
@@ -41,13 +41,17 @@ class Sectioned(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options by section, in the order of `SECTIONS`."""
         options = {param.name: param for param in self.get_params(ctx) if isinstance(param, click.Option)}
-        rest = [name for name in options if name and not any(name in names for names in SECTIONS.values())]
+        known = {name for names in SECTIONS.values() for place in names for name in place.split(", ")}
+        rest = [name for name in options if name and name not in known and "--help" not in options[name].opts]
         formatter.write("\n")
         for heading, names in SECTIONS.items():
             shown = (*names, *rest) if heading == list(SECTIONS)[-1] else names
             formatter.write(f"{heading}:\n")
-            for name in shown:
-                formatter.write(f"  {_declared(options[name]):<{DECLARED}} {options[name].help}\n")
+            for place in shown:
+                first, *others = (options[name] for name in place.split(", "))
+                flag, *takes = _declared(first).split(" ") if others else (_declared(first),)
+                declared = " ".join(["/".join([flag, *(option.opts[0] for option in others)]), *takes])
+                formatter.write(f"  {declared:<{DECLARED}} {first.help}\n")
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The examples, without a gap before them."""
@@ -143,17 +147,17 @@ def _options() -> list[Callable[[Any], Any]]:
             metavar="level|group",
             help="Keep every prefix in proportion.",
         ),
-        option("--levels", metavar="L,...", help="Only these levels."),
-        option("--groups", metavar="G,...", help="Only these groups (subjects, contests)."),
-        option("--ids", metavar="ID,...|@FILE", help="Only these problems, by id, key or index."),
+        option("--levels", metavar="L", help="Only these, by commas; ids: keys, indices, @FILE."),
+        option("--groups", metavar="G,..."),
+        option("--ids", metavar="ID,...|@FILE"),
         prompt_option,
         fewshot_option,
         option("--system", metavar="TEXT|@FILE", help="A system message for every problem."),
         option(
             "--chat-template/--no-chat-template", default=None, help="Plain text, without the model's chat template."
         ),
-        option("--budgets", metavar="LADDER", help="Thinking tokens, such as 0,64,256,none."),
-        option("--control", metavar="CONTROL", help="truncate, extend, server or prompt."),
+        option("--budgets", metavar="LADDER", help="Tokens 0,64,none or levels low,medium,high."),
+        option("--control", metavar="CONTROL", help="truncate, extend, server, native, effort, prompt."),
         option("--samples", type=int, metavar="N", help="Samples a problem; 2 or more need a temperature."),
         option("--temperature", type=float, metavar="T", help="0 is greedy; without it, the model's own."),
         option("--seed", type=int, metavar="S", help="Seed of the study."),
@@ -166,6 +170,15 @@ def _options() -> list[Callable[[Any], Any]]:
             metavar="KEY=VALUE",
             help="Any other key of a study, such as top_p=0.9. *",
         ),
+        option("--max-usd", type=float, metavar="X", help="Stop before more dollars are spent; resumable."),
+        option(
+            "--price",
+            "prices",
+            multiple=True,
+            metavar="[MODEL:]KEY=USD",
+            help="Of a million tokens: input=1,output=4. *",
+        ),
+        option("--batch", is_flag=True, default=None, help="By the provider's batch interface, within a day."),
     ]
 
 
@@ -182,8 +195,11 @@ def study_of(path: Path | None, flags: dict[str, Any], output: Path | None) -> S
 
     from thinkcurve.study import check_study, study_from
 
-    fields: dict[str, Any] = msgspec.to_builtins(_base(path, output))
+    base = _base(path, output)
+    fields: dict[str, Any] = msgspec.to_builtins(base)
     fields.update(_simple(flags))
+    fields["budgets"] = _ladder(flags["budgets"], fields["control"], base)
+    fields["prices"] = {s: own for s, own in (base.prices | prices_of(flags, fields)).items() if s in fields["models"]}
     tasks = fields["tasks"] = list(fields["tasks"])
     if flags["model_options"]:
         fields["model_options"] = {
@@ -210,13 +226,9 @@ def _base(path: Path | None, output: Path | None) -> Study:
 
 def _simple(flags: dict[str, Any]) -> dict[str, Any]:
     """The flags that are fields of a study, as plain data."""
-    from thinkcurve.budget import parse_ladder
-
-    apart = {"model_options", "task_options", "columns", "prompts", "fewshot", "settings"}
+    apart = {"model_options", "task_options", "columns", "prompts", "fewshot", "settings", "budgets", "prices"}
     given: dict[str, Any] = dict(setting(text) for text in flags["settings"])
     given |= {key: value for key, value in flags.items() if key not in apart and value not in (None, ())}
-    if "budgets" in given:
-        given["budgets"] = list(parse_ladder(given["budgets"]))
     for key in ("models", "tasks"):
         if key in given:
             given[key] = list(given[key])
@@ -228,6 +240,48 @@ def _simple(flags: dict[str, Any]) -> dict[str, Any]:
     if "system" in given:
         given["system"] = _text(given["system"], "--system")
     return given
+
+
+def _ladder(text: str | None, control: str, base: Study) -> list[str]:
+    """The ladder of ``--budgets``, else of the base, in the words that ``control`` takes."""
+    from thinkcurve.budget import EFFORTS, Control, check_ladder, format_budget, parse_budget, parse_effort
+
+    is_effort = control == Control.EFFORT
+    if text is None:
+        words = [format_budget(budget, base.control) for budget in base.budgets]
+        if is_effort is not (base.control is Control.EFFORT):
+            such = "levels, such as low,medium,high" if is_effort else "tokens, such as 0,256,1024"
+            raise UsageError(f"--control {control} takes {such}, not {','.join(words)}: give them by --budgets")
+        return words
+    words = [word.strip().lower() for word in text.split(",")]
+    if is_effort:
+        places = [parse_effort(word) for word in words]
+        if places != sorted(set(places)):
+            raise UsageError(f"--budgets {text!r}: list each level once, lowest first: {', '.join(EFFORTS)}")
+        return words
+    levels = [word for word in words if word in EFFORTS[1:]]  # "none" is the natural end too
+    if levels:
+        raise UsageError(f"--budgets: {levels[0]!r} is a level of effort, not a number of tokens; add --control effort")
+    check_ladder([parse_budget(word) for word in words], "--budgets")
+    return words
+
+
+def prices_of(flags: dict[str, Any], fields: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """What ``--price`` says of each model: of all of them where it names none."""
+    found: dict[str, dict[str, float]] = {}
+    for text in flags["prices"]:
+        specs, rest = _for_tasks(text, list(fields["models"]), ":")
+        for part in rest.split(","):
+            key, value = _pair(part, "--price")
+            if ":" in key:
+                raise UsageError(f"--price {text!r} names no model of the study: {', '.join(fields['models'])}")
+            try:
+                usd = float(value)
+            except ValueError:
+                raise UsageError(f"--price {text!r}: {key}={value} is no price in dollars") from None
+            for spec in specs:
+                found.setdefault(spec, {})[key] = usd
+    return found
 
 
 def task_settings(flags: dict[str, Any], tasks: list[str]) -> list[tuple[str, dict[str, Any]]]:
@@ -287,7 +341,7 @@ def setting(text: str) -> tuple[str, bool | int | float | str]:
     from thinkcurve.study import Study
 
     key, value = _pair(text, "--set")
-    tables = {"models", "tasks", "budgets", "levels", "groups", "ids", "model_options", "task_options"}
+    tables = {"models", "tasks", "budgets", "levels", "groups", "ids", "model_options", "task_options", "prices"}
     if key in tables:
         raise UsageError(
             f"--set {key!r}: that is no plain value; it has a flag of its own, or a place in a study's file"

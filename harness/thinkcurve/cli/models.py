@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from thinkcurve.cli.flags import model_option
+
+if TYPE_CHECKING:
+    from thinkcurve.backend import NativeBudgets
+    from thinkcurve.tariff import Tariff, Tier
 
 WIDTH = 79
 FORMAT_WIDTH = 12
@@ -19,6 +23,36 @@ SPECS = {
     "transformers": ("transformers:MODEL", "a folder or a hub's OWNER/NAME, on CUDA, ROCm, MPS or CPU"),
     "vllm": ("vllm:MODEL", "the same through vLLM in process; or a vllm serve: vllm:http://HOST:PORT"),
     "mlx": ("mlx:MODEL", "the same through MLX: Apple silicon, or a Linux CPU"),
+    "openai": ("openai:NAME", "OpenAI, by Responses or Chat; key in OPENAI_API_KEY"),
+    "anthropic": ("anthropic:NAME", "Anthropic; key in ANTHROPIC_API_KEY"),
+    "gemini": ("gemini:NAME", "Google; key in GEMINI_API_KEY"),
+    "http": ("http://HOST/v1#NAME", "any server that speaks as OpenAI's does, https:// too"),
+    **{
+        name: (f"{name}:NAME", f"{title}; key in {key}")
+        for name, title, key in (
+            ("bedrock", "Amazon Bedrock", "AWS_BEARER_TOKEN_BEDROCK"),
+            ("deepseek", "DeepSeek", "DEEPSEEK_API_KEY"),
+            ("fireworks", "Fireworks", "FIREWORKS_API_KEY"),
+            ("groq", "Groq", "GROQ_API_KEY"),
+            ("mistral", "Mistral", "MISTRAL_API_KEY"),
+            ("moonshot", "Moonshot", "MOONSHOT_API_KEY"),
+            ("nova", "Amazon Nova", "NOVA_API_KEY"),
+            ("openrouter", "OpenRouter", "OPENROUTER_API_KEY"),
+            ("qwen", "Alibaba Cloud", "DASHSCOPE_API_KEY"),
+            ("together", "Together", "TOGETHER_API_KEY"),
+            ("xai", "xAI", "XAI_API_KEY"),
+        )
+    },
+    **{
+        name: (f"{name}:NAME", f"a server of {title} on this machine")
+        for name, title in (
+            ("its_hub", "its_hub"),
+            ("lmstudio", "LM Studio"),
+            ("ollama", "Ollama"),
+            ("optillm", "optillm"),
+            ("sglang", "SGLang"),
+        )
+    },
     "replay": ("replay:RUN", "the answers of a finished run, no model needed"),
 }
 
@@ -92,16 +126,57 @@ def _print_model(spec: str, options: dict[str, Any], as_json: bool) -> None:
     import msgspec
 
     from thinkcurve.plugins import open_backend
+    from thinkcurve.prices import tariff_of
+    from thinkcurve.study import Study
 
     backend = open_backend(spec, options)
-    facts = {**msgspec.to_builtins(backend.model), "controls": sorted(c.value for c in backend.controls)}
+    model = backend.model
+    facts = {**msgspec.to_builtins(model), "controls": sorted(c.value for c in backend.controls)}
     asyncio.run(backend.aclose())
+    tariff = tariff_of(spec, model, Study())
     if as_json:
-        click.echo(msgspec.json.encode(facts))
+        click.echo(msgspec.json.encode({**facts, "price": tariff if tariff.is_known else None}))
         return
+    if model.provider is None:
+        for key in ("provider", "native", "efforts", "max_output_tokens"):
+            if not facts[key]:
+                del facts[key]
+    else:
+        facts |= {"price": _price(tariff)}
+    if "efforts" in facts:
+        facts["efforts"] = ", ".join(model.efforts) or None
+    if model.native is not None:
+        facts["native"] = _range(model.native)
     for key, value in facts.items():
         for number, line in enumerate(_lines(value)):
             click.echo(f"{'' if number else key:<18} {line}".rstrip())
+
+
+def _range(native: NativeBudgets) -> list[str]:
+    """Which budgets a provider takes, in words."""
+    parts = [
+        f"{native.least:,} tokens or more" if native.most is None else f"{native.least:,} to {native.most:,} tokens"
+    ]
+    parts += ["0 (no thinking)"] if native.has_zero else []
+    parts += ["none (natural end)"] if native.has_natural else []
+    return [", or ".join(parts)]
+
+
+def _price(tariff: Tariff) -> list[str] | None:
+    """A tariff in words, a line each part; ``None`` where it is unknown."""
+    if not tariff.is_known:
+        return None
+    lines = [f"{_dollars(tariff)} a million tokens"]
+    lines += [f"prompts above {tier.above:,} tokens: {_dollars(tier)}" for tier in tariff.tiers]
+    lines += [f"${tariff.request:.6g} a request"] if tariff.request else []
+    return [*lines, f"by {tariff.source}" + (f", on {tariff.date}" if tariff.date else "")]
+
+
+def _dollars(prices: Tariff | Tier) -> str:
+    from thinkcurve.tariff import TIERED
+
+    known = [(key, getattr(prices, key)) for key in TIERED]
+    return ", ".join(f"${usd:.6g} {key.replace('_', ' ')}" for key, usd in known if usd is not None)
 
 
 def _lines(value: object) -> list[str]:

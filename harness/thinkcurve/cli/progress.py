@@ -1,4 +1,4 @@
-"""Progress of a run: a bar a budget with the live accuracy of each task, tokens a second and the time left.
+"""Progress of a run: a bar a budget with the live accuracy of each task, tokens a second, dollars and the time left.
 
 On a terminal it is drawn in place; redirected to a file it is a plain line now and then.
 """
@@ -15,7 +15,9 @@ import click
 
 from thinkcurve.budget import Budget, format_budget
 from thinkcurve.problem import Verdict
+from thinkcurve.purse import is_paid
 from thinkcurve.store import Attempt, Event, Failure, Trace
+from thinkcurve.tariff import format_usd
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -31,6 +33,10 @@ class Progress:
 
     def __init__(self, plan: Plan) -> None:
         self.budgets = plan.study.budgets
+        self.control = plan.study.control
+        self.max_usd = plan.study.max_usd
+        self.paid = {s.spec for s in plan.sessions if is_paid(s.backend.model, s.tariff)}
+        self.charged: dict[tuple[object, ...], float | None] = {}
         self.tasks = plan.study.tasks
         self.total = plan.n_attempts
         self.done: Counter[Budget] = Counter()
@@ -38,9 +44,12 @@ class Progress:
         self.right: Counter[tuple[str, Budget]] = Counter()
         self.failed = 0
         self.tokens = 0
-        self.spent = {key: trace.generated_spent for key, trace in plan.records.traces.items()}
+        self.spent = {key: trace.generated_spent or 0 for key, trace in plan.records.traces.items()}
+        for trace in plan.records.traces.values():
+            self._charge(trace)
         for attempt in plan.records.attempts.values():
             self._count(attempt)
+            self._charge(attempt)
         self.started_done = sum(self.done.values())
         self.started_s = self.said_s = time.monotonic()
         self.live: object | None = None
@@ -72,10 +81,12 @@ class Progress:
         """Take one event of the run into account."""
         if isinstance(event, Attempt):
             self._count(event)
+            self._charge(event)
             self.tokens += event.generated_spent or 0
         elif isinstance(event, Trace):
-            self.tokens += event.generated_spent - self.spent.get(event.key, 0)
-            self.spent[event.key] = event.generated_spent
+            self._charge(event)
+            self.tokens += (event.generated_spent or 0) - self.spent.get(event.key, 0)
+            self.spent[event.key] = event.generated_spent or 0
         elif isinstance(event, Failure):
             self.failed += 1
         if self.live is None and time.monotonic() - self.said_s >= LINE_EVERY_S:
@@ -86,6 +97,26 @@ class Progress:
         self.done[attempt.budget] += 1
         self.graded[key] += 1
         self.right[key] += attempt.verdict is Verdict.CORRECT
+
+    def _charge(self, event: Trace | Attempt) -> None:
+        """Note what was paid for a record; the last word on a key counts, as in the records themselves."""
+        if event.model in self.paid and not (isinstance(event, Attempt) and event.is_shared_answer):
+            self.charged[(type(event), *event.key)] = event.usd_spent
+
+    def _dollars(self) -> str | None:
+        """What was paid so far, where anything of it is known."""
+        known = [usd for usd in self.charged.values() if usd is not None]
+        if not known:
+            return None
+        so_far = ("" if len(known) == len(self.charged) else "over ") + format_usd(sum(known))
+        return so_far if self.max_usd is None else f"{so_far} of {format_usd(self.max_usd)}"
+
+    def say(self, text: str) -> None:
+        """A line of talk, above the bar where there is one."""
+        if self.live is None:
+            click.echo(text, err=True)
+        else:
+            self.live.console.print(text, highlight=False, markup=False)  # type: ignore[attr-defined] # rich's Live
 
     @property
     def _n_done(self) -> int:
@@ -98,6 +129,8 @@ class Progress:
             f"{self._n_done:,} of {self.total:,} attempts",
             f"{self.tokens / max(now_s, 1e-9):,.0f} tokens/s",
         ]
+        if dollars := self._dollars():
+            words.append(dollars)
         if fresh and now_s > 1:
             words.append(f"{_clock((self.total - self._n_done) * now_s / fresh)} left")
         if self.failed:
@@ -119,7 +152,7 @@ class Progress:
         for budget in self.budgets:
             scores = [Text(f"{task} {self._score(task, budget):>6}") for task in self.tasks[:3]]
             bar = ProgressBar(total=max(each, 1), completed=self.done[budget], width=BAR_WIDTH)
-            table.add_row(Text(format_budget(budget), justify="right"), bar, *scores)
+            table.add_row(Text(format_budget(budget, self.control), justify="right"), bar, *scores)
         return Group(table, Text(self._status()))
 
     def _score(self, task: str, budget: Budget) -> str:

@@ -121,7 +121,7 @@ def print_regrade(run: Path, found: Regrade, *, is_dry: bool) -> None:
     )
     if changes:
         console.print(_totals(changes, n_attempts))
-        console.print(_list(changes, console.width))
+        console.print(_list(changes, found.manifest.study.control, console.width))
         if len(changes) > LISTED:
             console.print(f"and {len(changes) - LISTED:,} more; --json lists them all")
         for title, table in _accuracies(run, found):
@@ -154,7 +154,7 @@ def _totals(changes: list[Change], n_attempts: int) -> Table:
     return table
 
 
-def _list(changes: list[Change], width: int) -> Table:
+def _list(changes: list[Change], control: str, width: int) -> Table:
     """The first changed attempts; a column that would say the same in every row is left out."""
     from rich.cells import cell_len
     from rich.text import Text
@@ -166,7 +166,7 @@ def _list(changes: list[Change], width: int) -> Table:
         cells: list[str | Text] = [Text(printable(short_model(change.model), 20))] * has_models
         cells += [Text(printable(change.problem, 30)), *([str(change.sample)] * has_samples)]
         before, after = _words(change)
-        cells += [format_budget(change.budget), _styled(before, change.before.verdict)]
+        cells += [format_budget(change.budget, control), _styled(before, change.before.verdict)]
         table.add_row(*cells, _styled(after, change.after.verdict), Text(_read(change)))
     taken = sum(max(cell_len(str(cell)) for cell in (c.header, *c.cells)) + GAP for c in table.columns[:-1])
     table.columns[-1].max_width = max(width - taken - 2, len("read"))
@@ -217,7 +217,7 @@ def _accuracies(run: Path, found: Regrade) -> list[tuple[Text, Table]]:
 def _moved(old: Curve, new: Curve) -> list[tuple[str, str, str, str]]:
     return [
         (
-            format_budget(a.budget),
+            format_budget(a.budget, old.control),
             f"{100 * a.accuracy:.1f} %",
             f"{100 * b.accuracy:.1f} %",
             f"{100 * (b.accuracy - a.accuracy):+.1f}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +59,12 @@ def command(
 async def _carry_out(study: Any, directory: Path, data_dir: Path | None, *, is_dry: bool, as_json: bool) -> int:
     from thinkcurve.cli.progress import Progress
     from thinkcurve.plan import Given, prepare
+    from thinkcurve.purse import Spent
     from thinkcurve.runner import carry_out, finish
+    from thinkcurve.tables import compact
 
     plan = await prepare(study, directory, given=Given(data_dir=data_dir), warn=_say, is_dry=is_dry)
+    stopped: Spent | None = None
     try:
         if is_dry:
             from thinkcurve.cli.estimate import print_estimate
@@ -69,16 +73,25 @@ async def _carry_out(study: Any, directory: Path, data_dir: Path | None, *, is_d
             return 0
         _say_what_is_left(plan, directory)
         for session in plan.sessions:
-            _say(f"{session.spec}: {_drawn(session.sampling, study, session.backend.model)}")
+            _say(f"{session.spec}: {_drawn(session, study)}")
         started = time.monotonic()
         with Progress(plan) as progress:
-            records = await carry_out(plan, listener=progress.listen)
-        finish(plan)
+            try:
+                await carry_out(plan, listener=progress.listen, say=progress.say)
+            except Spent as spent:
+                stopped = spent
+        if stopped is None:
+            finish(plan)
+        else:
+            compact(plan.run, plan.records)
         took_s = time.monotonic() - started
     finally:
         await plan.aclose()
-    _report(plan, directory, took_s, as_json=as_json)
-    return 3 if records.failures else 0
+    if stopped is None or plan.records.attempts:
+        _report(plan, directory, took_s, as_json=as_json)
+    if stopped is not None:
+        _say(f"{stopped}; {plan.n_missing:,} of {plan.n_attempts:,} attempts left, {stopped.remedy}.")
+    return 3 if stopped is not None or plan.records.failures else 0
 
 
 def _how_to_go_on(directory: Path, is_dry: bool) -> str:
@@ -96,8 +109,11 @@ def _say_what_is_left(plan: Any, directory: Path) -> None:
         _say(f"Going on with {directory}: {left:,} of {total:,} attempts left, {len(plan.study.budgets)} budgets.")
 
 
-def _drawn(sampling: Any, study: Any, model: Any) -> str:
+def _drawn(session: Any, study: Any) -> str:
     """How tokens are drawn, and which of it is the model's makers' wish rather than the study's."""
+    sampling, model = session.sampling, session.backend.model
+    if session.leaves_sampling:
+        return "sampled by its provider's defaults"
     if sampling.temperature == 0:
         if study.temperature is not None:
             return "greedy"
@@ -120,7 +136,8 @@ def _report(plan: Any, directory: Path, took_s: float, *, as_json: bool) -> None
     curves = run.curves()
     figure = _draw(curves, directory)
     print_curves(curves, as_json=as_json)
-    _say(f"{_spent(run)}\n{took_s:.0f} s. Run: {directory}   Figure: {figure}")
+    drawn = f"   Figure: {figure}" if figure else ""
+    _say("\n".join([*_spent(plan), f"{took_s:.0f} s. Run: {directory}{drawn}"]))
     if plan.records.failures:
         first = next(iter(plan.records.failures.values()))
         _say(
@@ -129,20 +146,46 @@ def _report(plan: Any, directory: Path, took_s: float, *, as_json: bool) -> None
         )
 
 
-def _spent(run: Any) -> str:
-    """What the run really used, and what its attempts would have used each alone."""
-    traces, attempts = run.traces, run.attempts
-    thinking, answers = int(traces["generated_spent"].sum()), attempts["generated_spent"].sum()
-    alone = attempts["generated_tokens"].sum()
-    return f"Spent {thinking:,} thinking and {answers:,.0f} answer tokens; each attempt alone: {alone:,.0f}."
+def _spent(plan: Any) -> list[str]:
+    """What the run really used, and what its attempts would have used each alone: in tokens, and where somebody is
+    paid in dollars."""
+    from thinkcurve.purse import is_paid, spent
+    from thinkcurve.tariff import format_usd
+
+    traces, attempts = plan.records.traces.values(), plan.records.attempts.values()
+    thinking, answers = ([row.generated_spent for row in rows] for rows in (traces, attempts))
+    alone = _total(row.generated_tokens for row in attempts)
+    if any(row.thinking_tokens is None for row in attempts):  # nobody told the thinking from the answer
+        used = f"{_total([*thinking, *answers])} tokens"
+    else:
+        used = f"{_total(thinking)} thinking and {_total(answers)} answer tokens"
+    lines = [f"Spent {used}; each attempt alone: {alone}."]
+    unpaid = {s.spec for s in plan.sessions if not is_paid(s.backend.model, s.tariff)}
+    if len(unpaid) < len(plan.sessions):
+        costs = [row.usd for row in attempts if row.model not in unpaid]
+        known = [cost for cost in costs if cost is not None]
+        figures = (spent(plan.records, unpaid), sum(known) if len(known) == len(costs) else None)
+        used, alone = ("price unknown" if usd is None else format_usd(usd) for usd in figures)
+        lines.append("Price unknown." if figures == (None, None) else f"Spent {used}; each attempt alone: {alone}.")
+    return lines
 
 
-def _draw(curves: Any, directory: Path) -> Path:
-    from thinkcurve.report.figure import curve_spec
+def _total(counts: Iterable[int | None]) -> str:
+    found = list(counts)
+    known = [count for count in found if count is not None]
+    return f"{sum(known):,}" if len(known) == len(found) else f"over {sum(known):,}"
+
+
+def _draw(curves: Any, directory: Path) -> Path | None:
+    """The figure, against thinking where that was counted, else against the first measure that is known."""
+    from thinkcurve.report.figure import curve_spec, known_axes
     from thinkcurve.report.write import write_figure
 
+    axes = known_axes(curves)
+    if not axes:
+        return None
     path = directory / "curve.html"
-    write_figure(curve_spec(curves), path)
+    write_figure(curve_spec(curves, axis=axes[0]), path)
     return path
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from thinkcurve.budget import format_budget
+from thinkcurve.budget import Control, format_budget
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -55,6 +55,8 @@ def print_curves(curves: Sequence[Curve], *, as_json: bool) -> None:
         return
     from rich.console import Console
 
+    from thinkcurve.report.labels import thinking_words
+
     console = Console(highlight=False)
     console.width = max(console.width, NARROWEST)
     for curve in curves:
@@ -62,6 +64,8 @@ def print_curves(curves: Sequence[Curve], *, as_json: bool) -> None:
         console.print(_table(curve))
         for line in _remarks(curve):
             console.print(line, style="yellow")
+        if words := thinking_words(curve):
+            console.print(f"thinking: {words}", style="dim")
         console.print()
 
 
@@ -83,7 +87,8 @@ def print_levels(tables: Sequence[Levels], *, as_json: bool) -> None:
 
 def _levels_table(levels: Levels) -> Table:
     table = _new_table()
-    for name in ("level", "problems", *map(format_budget, levels.budgets)):
+    budgets = (format_budget(budget, levels.control) for budget in levels.budgets)
+    for name in ("level", "problems", *budgets):
         table.add_column(name, justify="right", no_wrap=True)
     for level in levels.levels:
         shares = ("–" if share is None else f"{100 * share:.0f}" for share in level.accuracies)
@@ -112,12 +117,18 @@ def _n_problems(curve: Curve) -> str:
 
 def _table(curve: Curve) -> Table:
     table = _new_table()
-    for name in ("budget", "thinking", "total", "accuracy", "95 % interval"):
+    for name in (
+        "effort" if curve.control == Control.EFFORT else "budget",
+        "thinking",
+        "total",
+        "accuracy",
+        "95 % interval",
+    ):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("forced", justify="right", no_wrap=True)
     for point in curve.points:
-        table.add_row(*_cells(point))
+        table.add_row(*_cells(point, curve.control))
     return table
 
 
@@ -137,11 +148,12 @@ def short_task(name: str) -> str:
     return name if len(name) <= LONGEST_TASK else f"{name[:half]}…{name[-half + 1 :]}"
 
 
-def _cells(point: Point) -> list[str]:
+def _cells(point: Point, control: str) -> list[str]:
+    budget = format_budget(point.budget, control)
     if point.accuracy is None or point.ci_low is None or point.ci_high is None:
-        return [format_budget(point.budget), *["–"] * 6]
+        return [budget, *["–"] * 6]
     return [
-        format_budget(point.budget),
+        budget,
         _tokens(point.thinking_tokens),
         _tokens(point.total_tokens),
         f"{100 * point.accuracy:.1f} %",
@@ -155,18 +167,18 @@ def _remarks(curve: Curve) -> list[str]:
     """A line for each thing that went otherwise than it should, with the budgets where it did."""
     lines = []
     for name, words in REMARKS.items():
-        counts = [(getattr(point, name), format_budget(point.budget)) for point in curve.points]
+        counts = [(getattr(point, name), format_budget(point.budget, curve.control)) for point in curve.points]
         where = ", ".join(f"{n:,} at {budget}" for n, budget in counts if n)
         if where:
             lines.append(f"{words}: {where}")
     if len({point.n_attempts for point in curve.points}) > 1:
-        each = ", ".join(f"{point.n_attempts:,} at {format_budget(point.budget)}" for point in curve.points)
+        each = ", ".join(f"{p.n_attempts:,} at {format_budget(p.budget, curve.control)}" for p in curve.points)
         lines.append(f"the points rest on different numbers of attempts: {each}")
     return lines
 
 
 def _tokens(value: float | None) -> str:
-    return "?" if value is None else f"{value:,.0f}"
+    return "–" if value is None else f"{value:,.0f}"
 
 
 def _bar(share: float, width: int = 10) -> str:

@@ -24,10 +24,10 @@ from thinkcurve.interop.lm_eval_request import Asked, Instance, chat_text, read_
 from thinkcurve.interop.lm_eval_settings import Decoding, read_settings, study_of
 from thinkcurve.interop.lm_eval_usage import Ledger, RequestUsage
 from thinkcurve.interop.loop import LoopThread
+from thinkcurve.opened import Prompt
 from thinkcurve.pipeline import answer, attempt_of, cuts, think
 from thinkcurve.plugins import open_backend
 from thinkcurve.problem import Judgement, Verdict
-from thinkcurve.opened import Prompt
 from thinkcurve.session import Session, check_fits, open_session
 from thinkcurve.store import Attempt, Trace
 

@@ -8,24 +8,27 @@ Everything a user named travels as inline data or plain text; field names, ids a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeGuard
 
 import msgspec
 
 from thinkcurve.analysis.curve import Curve, Point
-from thinkcurve.budget import budget_key
+from thinkcurve.budget import Budget, Control, budget_key, format_budget
 from thinkcurve.errors import UsageError, did_you_mean
 from thinkcurve.report.labels import (
     Naming,
+    apart,
     height_of_labels,
     name_curves,
     place_labels,
     plain,
+    thinking_words,
     width_of_labels,
 )
 from thinkcurve.report.marks import (
     LABEL_DX_PX,
+    LEVEL_PX,
     NOTE_LINE_PX,
     THEMES,
     Spec,
@@ -33,11 +36,14 @@ from thinkcurve.report.marks import (
     config,
     curve_layers,
     label_layers,
+    level_layer,
     note_layer,
+    pointer_layer,
     x_encoding,
     y_encoding,
 )
 from thinkcurve.report.scale import fit_scale
+from thinkcurve.tariff import format_usd
 
 SCHEMA_URL = "https://vega.github.io/schema/vega-lite/v6.json"
 WIDTH_PX = 720
@@ -50,7 +56,7 @@ _PLOT_HEIGHT_PX = 300
 
 
 class Axis(msgspec.Struct, frozen=True):
-    """A measure of compute: its name, a tick's label (a Vega expression), a figure's form."""
+    """A measure of compute: its name, a tick's label (a Vega expression), a figure's form (dollars have their own)."""
 
     name: str
     label: str
@@ -67,7 +73,7 @@ AXES = {
     "flops": Axis("FLOPs", _SI, "{:.3g}"),
     "wall_s": Axis("seconds", "format(datum.value, ',.6~r')", "{:,.3g} s"),
     "joules": Axis("joules", _SI, "{:,.3g} J"),
-    "usd": Axis("US dollars", "format(datum.value, '$,.3~r')", "${:.3g}"),
+    "usd": Axis("US dollars", "format(datum.value, '$,.3~r')", "${}"),
 }
 """The measures of compute a figure can be drawn against; names as in `Point`."""
 
@@ -99,6 +105,9 @@ def curve_spec(
     colors = THEMES[theme]
     notes = _notes(curves, [curve for curve in scored if not curve.points])
     labels = _label_data(drawn, naming, axis, (scale.at(1 + _LEADER_PX / width), top, height)) if is_labelled else {}
+    levels = _level_data(
+        drawn, axis, lambda p: (scale.position(_x(p, axis)) * width, -_share(p.accuracy) / top * height)
+    )
     return {
         "$schema": SCHEMA_URL,
         "description": _description(drawn, axis),
@@ -117,6 +126,7 @@ def curve_spec(
         "datasets": {
             "points": [_row(i, c, p, axis) for i, c in enumerate(drawn) for p in c.points],
             **labels,
+            **levels,
         },
         "data": {"name": "points"},
         "encoding": {
@@ -126,7 +136,9 @@ def curve_spec(
         },
         "layer": [
             *(label_layers(colors, labels_px) if is_labelled else ()),
-            *curve_layers(colors, len(drawn), AXES[axis].name),
+            *curve_layers(colors, len(drawn)),
+            *((level_layer(colors),) if levels else ()),
+            pointer_layer(AXES[axis].name),
             note_layer(notes, height, colors),
         ],
     }
@@ -144,16 +156,26 @@ def _x(point: Point, axis: str) -> float:
     return float(getattr(point, axis))
 
 
+def _figure(point: Point, axis: str) -> str:
+    """What a point cost, in words."""
+    return format_usd(_x(point, axis)) if axis == "usd" else AXES[axis].figure.format(_x(point, axis))
+
+
 def _check(curves: Sequence[Curve], axis: str) -> None:
     if axis not in AXES:
         raise UsageError(f"axis {axis!r} is not one of {', '.join(AXES)}.{did_you_mean(axis, AXES)}")
     if not any(c.points for c in curves):
         raise UsageError("there is nothing to draw: no curve has a point")
-    known = [a for a in AXES if all(_is_known(getattr(p, a)) for c in curves for p in c.points)]
     for curve in curves:
         if not all(_is_known(getattr(p, axis)) for p in curve.points):
-            others = ", ".join(known) or "none"
+            others = ", ".join(known_axes(curves)) or "none"
             raise UsageError(f"{axis} is not known for {_in_words(curve)}; known for every curve: {others}")
+
+
+def known_axes(curves: Sequence[Curve]) -> list[str]:
+    """The measures of compute that are known at every scored point; none where there is no such point."""
+    points = [point for curve in curves for point in _scored(curve)]
+    return [axis for axis in AXES if points and all(_is_known(getattr(point, axis)) for point in points)]
 
 
 def _in_words(curve: Curve) -> str:
@@ -206,8 +228,8 @@ def _row(index: int, curve: Curve, point: Point, axis: str) -> dict[str, Any]:
         "t_model": plain(curve.model),
         "t_task": plain(curve.task),
         "t_control": plain(curve.control),
-        "t_budget": "natural end" if point.budget is None else f"{point.budget:,} thinking tokens",
-        "t_x": AXES[axis].figure.format(_x(point, axis)),
+        "t_budget": _budget_words(point.budget, curve.control),
+        "t_x": _figure(point, axis),
         "t_accuracy": f"{_percent(point.accuracy)} ({_percent(point.ci_low)} to {_percent(point.ci_high)})",
         "t_problems": f"{point.n_problems:,} × {point.n_samples:,}",
         "t_forced": f"{point.forced:,} ({_percent(forced)})",
@@ -216,6 +238,12 @@ def _row(index: int, curve: Curve, point: Point, axis: str) -> dict[str, Any]:
         "t_unverified": f"{point.unverified:,}",
         "t_failures": f"{point.failures:,}",
     }
+
+
+def _budget_words(budget: Budget, control: str) -> str:
+    if control == Control.EFFORT:
+        return f"effort {format_budget(budget, control)}"
+    return "natural end" if budget is None else f"{budget:,} thinking tokens"
 
 
 def _label_data(drawn: Sequence[Curve], naming: Naming, axis: str, frame: tuple[float, float, int]) -> Spec:
@@ -237,6 +265,19 @@ def _label_data(drawn: Sequence[Curve], naming: Naming, axis: str, frame: tuple[
             {"text": text, "is_name": n < label.n_stressed, "at": at[n]} for n, text in enumerate(label.lines)
         ]
     return data
+
+
+def _level_data(drawn: Sequence[Curve], axis: str, place: Callable[[Point], tuple[float, float]]) -> Spec:
+    """Inline data for the names of levels of effort, as many as have room; ``place`` gives a point's pixels."""
+    points = [(i, p) for i, c in enumerate(drawn) for p in c.points if c.control == Control.EFFORT]
+    texts = [format_budget(p.budget, Control.EFFORT) for _, p in points]
+    free = apart(texts, [place(p) for _, p in points], LEVEL_PX)
+    rows = [
+        {"curve": f"c{i}", "x": _x(p, axis), "accuracy": p.accuracy, "text": text}
+        for (i, p), text, is_free in zip(points, texts, free, strict=True)
+        if is_free
+    ]
+    return {"levels": rows} if rows else {}
 
 
 def _is_hemmed_in(end: Point, ends: Sequence[Point], axis: str) -> bool:
@@ -263,8 +304,8 @@ def _description(drawn: Sequence[Curve], axis: str) -> str:
         last = curve.points[-1]
         sentences.append(
             f"{_in_words(curve)}: from "
-            f"{_percent(curve.points[0].accuracy)} at {AXES[axis].figure.format(_x(curve.points[0], axis))} "
-            f"to {_percent(last.accuracy)} at {AXES[axis].figure.format(_x(last, axis))}."
+            f"{_percent(curve.points[0].accuracy)} at {_figure(curve.points[0], axis)} "
+            f"to {_percent(last.accuracy)} at {_figure(last, axis)}."
         )
     return " ".join(sentences)
 
@@ -282,7 +323,17 @@ def _notes(curves: Sequence[Curve], empty_curves: Sequence[Curve]) -> list[str]:
     counts = (("failures (not scored)", failures), ("unverified (counted as not correct)", unverified))
     if any(n for _, n in counts):
         lines.append("Counted apart: " + ", ".join(f"{n:,} {what}" for what, n in counts if n) + ".")
+    lines += _thinking_notes(curves)
     empty = [_in_words(c) for c in empty_curves]
     if empty:
         lines.append(f"No attempts yet: {', '.join(empty)}.")
     return lines
+
+
+def _thinking_notes(curves: Sequence[Curve]) -> list[str]:
+    """A line for each way in which thinking was counted or shown otherwise than in full, with the curves."""
+    found: dict[str, list[str]] = {}
+    for curve in curves:
+        if words := thinking_words(curve):
+            found.setdefault(words, []).append(_in_words(curve))
+    return [f"Thinking {words}" + (f": {', '.join(who)}." if len(curves) > 1 else ".") for words, who in found.items()]

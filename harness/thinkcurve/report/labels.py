@@ -7,7 +7,7 @@ expressions or markup.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -46,6 +46,31 @@ def plain(name: str) -> str:
     return " ".join(words) or "(no name)"
 
 
+_COUNTED = {
+    "provider": "counted by the provider",
+    "parser": "counted by the server's parser",
+    "client": "counted by us, from the text",
+    "unknown": "counted by nobody",
+}
+_SHOWN = {"summary": "shown as a summary", "encrypted": "sent encrypted", "hidden": "not shown"}
+
+
+def thinking_words(curve: Curve) -> str:
+    """Who counted a curve's thinking and how much of it was shown, in words; nothing where we counted all of it."""
+    parts = [
+        *_shares(curve.thinking_source, _COUNTED),
+        *_shares(curve.visibility, _SHOWN),
+    ]
+    return ", ".join(parts)
+
+
+def _shares(counts: Mapping[str, int], words: Mapping[str, str]) -> list[str]:
+    """The words of what was counted, each with its number where it is not all there is."""
+    found = {name: n for name, n in counts.items() if name in words}
+    whole = len(counts) == 1
+    return [words[name] if whole else f"{words[name]} in {n:,}" for name, n in found.items()]
+
+
 def name_curves(curves: Sequence[Curve]) -> Naming:
     """Parts of (model, task, control) that all curves share go to the heading; the others name the curves.
 
@@ -76,6 +101,19 @@ def place_labels(own: Sequence[tuple[str, ...]], wanted_px: Sequence[float], hei
     middles = _spread([wanted[i] for i in order], [heights[i] for i in order], height_px)
     placed = dict(zip(order, middles, strict=True))
     return [Label(tuple(lines), n, placed[i]) for i, (lines, n) in enumerate(texts)]
+
+
+def apart(texts: Sequence[str], places: Sequence[tuple[float, float]], size_px: float) -> list[bool]:
+    """Which of some short texts, centred at (x, y) in pixels, can stand without touching one before them."""
+    kept: list[tuple[float, float, float]] = []
+    free = []
+    for text, (x, y) in zip(texts, places, strict=True):
+        half = 0.3 * size_px * len(text) + 2
+        is_free = all(abs(x - a) > half + b or abs(y - c) > size_px + 2 for a, b, c in kept)
+        free.append(is_free)
+        if is_free:
+            kept.append((x, half, y))
+    return free
 
 
 def height_of_labels(own: Sequence[tuple[str, ...]]) -> int:

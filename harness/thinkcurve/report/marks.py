@@ -21,6 +21,9 @@ LABEL_DX_PX = 25
 
 NOTE_LINE_PX = 15
 
+LEVEL_PX, LEVEL_DY_PX = 10.5, 8
+"""Size of the name of a level of effort, and how far above its point it stands."""
+
 
 class Theme(msgspec.Struct, frozen=True):
     """The colours of everything but the curves."""
@@ -150,7 +153,7 @@ def _curve_encoding(values: Sequence[Any]) -> Spec:
     }
 
 
-def curve_layers(theme: Theme, n_curves: int, axis_name: str) -> list[Spec]:
+def curve_layers(theme: Theme, n_curves: int) -> list[Spec]:
     """Intervals, lines and points, from back to front; pointing at a curve lets the others step back."""
     band = 0.16 if n_curves <= 2 else 0.12 if n_curves <= 4 else 0.09
     span = {"y": {"field": "low", "type": "quantitative"}, "y2": {"field": "high"}}
@@ -188,7 +191,6 @@ def curve_layers(theme: Theme, n_curves: int, axis_name: str) -> list[Spec]:
                 "strokeOpacity": _emphasis(1, 0.3),
             },
         },
-        _pointer_layer(axis_name),
     ]
 
 
@@ -196,7 +198,7 @@ def _emphasis(value: float, faded: float) -> Spec:
     return {"condition": {"param": "pointed", "value": value}, "value": faded}
 
 
-def _pointer_layer(axis_name: str) -> Spec:
+def pointer_layer(axis_name: str) -> Spec:
     """Large unseen discs over the points, which carry the tooltip."""
     tooltip = [{"field": field, "type": "nominal", "title": title or f"Mean {axis_name}"} for field, title in _TOOLTIP]
     return {
@@ -247,6 +249,19 @@ def label_layers(theme: Theme, limit_px: float) -> list[Spec]:
             },
         },
     ]
+
+
+def level_layer(theme: Theme) -> Spec:
+    """The levels of effort beside their points: where a point lies does not say which it is."""
+    return {
+        "data": {"name": "levels"},
+        "mark": {"type": "text", "baseline": "bottom", "dy": -LEVEL_DY_PX, "fontSize": LEVEL_PX},
+        "encoding": {
+            "text": {"field": "text", "type": "nominal"},
+            "color": {"value": theme.muted},
+            "opacity": _emphasis(1, 0.3),
+        },
+    }
 
 
 def note_layer(lines: Sequence[str], height: int, theme: Theme) -> Spec:

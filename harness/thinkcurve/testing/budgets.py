@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from thinkcurve.backend import Generation, Stop
 from thinkcurve.budget import Control, Cut, Ending
+from thinkcurve.opened import Prompt
 from thinkcurve.pipeline import answer, cuts
 from thinkcurve.served import serve
-from thinkcurve.session import Prompt, Session
+from thinkcurve.session import Session
 from thinkcurve.testing.subject import Failure, Skipped, Subject, remarks, shown
 from thinkcurve.testing.thinking import BEYOND, Thought, session_of, thought, traced
 

@@ -88,7 +88,7 @@ async def cancellation(subject: Subject) -> str:
 
 async def _cancel(subject: Subject, requests: list[Request], wait_s: float) -> int:
     """Open requests, and cancel them in the middle; how many were running still."""
-    tasks = [asyncio.ensure_future(subject.backend.generate(request)) for request in requests]
+    tasks = [asyncio.ensure_future(subject.generate(request)) for request in requests]
     await asyncio.sleep(wait_s)
     running = [task for task in tasks if not task.done()]
     for task in running:
@@ -106,7 +106,7 @@ async def _cancelled_while_waiting(subject: Subject) -> list[str]:
     whole = await subject.sample()
     n_first = min(subject.backend.concurrency, 16)
     first = [asyncio.ensure_future(subject.ask(whole.prompt, len(whole.ids))) for _ in range(n_first)]
-    last = [asyncio.ensure_future(subject.backend.generate(Request(subject.prompt(i), 64))) for i in range(8)]
+    last = [asyncio.ensure_future(subject.generate(Request(subject.prompt(i), 64))) for i in range(8)]
     await asyncio.sleep(0)
     for task in last:
         task.cancel()
@@ -119,8 +119,8 @@ async def _cancelled_while_waiting(subject: Subject) -> list[str]:
 
 async def closing(subject: Subject) -> str:
     """Closing ends what is open, twice is harmless, and asking afterwards is a fatal BackendError. It comes last."""
-    backend, asked = subject.backend, Request(subject.prompt(0), 4 * subject.size)
-    open_ = asyncio.ensure_future(backend.generate(asked))
+    backend, asked = subject.backend, subject.request(0, 4 * subject.size)
+    open_ = asyncio.ensure_future(subject.generate(asked))
     await asyncio.sleep(0.02)
     for word in ("closing", "closing again", "closing a third time"):
         await subject.expect(backend.aclose(), word)

@@ -17,6 +17,7 @@ from thinkcurve.backend import Backend, Chat, Continuation, Generation, Request,
 from thinkcurve.errors import BackendError, ThinkcurveError
 from thinkcurve.problem import Message
 from thinkcurve.retry import RetryPolicy, with_retries
+from thinkcurve.testing.outcome import Spent
 
 T = TypeVar("T")
 NEAR_TIE = 0.02
@@ -64,6 +65,7 @@ class Subject:
         self.size = max(size, 2 * LEAST)
         self.patience_s = patience_s
         self.found: dict[str, object] = {}
+        self.spent = Spent()
         self._sample: Sample | None = None
         self._prefill_s: float | None = None
 
@@ -96,6 +98,10 @@ class Subject:
         if self.backend.tokenizer is not None:
             return Continuation(self.question(number))
         return Chat((Message("user", QUESTIONS[number % len(QUESTIONS)].format(number + 5)),))
+
+    def request(self, number: int, max_tokens: int) -> Request:
+        """A short question to be answered in so many tokens."""
+        return Request(self.prompt(number), max_tokens, leaves_sampling=self.backend.tokenizer is None)
 
     async def sample(self) -> Sample:
         """A prompt that the model goes on with for ``size`` tokens, or for the most, with no near tie on the way.
@@ -144,19 +150,30 @@ class Subject:
         top_logprobs: int | None = None,
         patience: float = 1.0,
     ) -> Generation:
-        """One generation, greedy unless said otherwise; `Failure` where it does not come about."""
+        """One generation, greedy unless said otherwise; `Failure` where it does not come about.
+
+        A chat without ``sampling`` is drawn as its provider likes: many take no temperature.
+        """
         asked = prompt if isinstance(prompt, (Continuation, Chat)) else Continuation(tuple(prompt))
         request = Request(
             prompt=asked,
             max_tokens=max_tokens,
             sampling=sampling or Sampling(),
+            leaves_sampling=sampling is None and isinstance(asked, Chat),
             seed=seed,
             stop_ids=stop_ids,
             stop=stop,
             top_logprobs=top_logprobs,
         )
-        coming = with_retries(lambda: self.backend.generate(request), RETRY)
+        coming = with_retries(lambda: self.generate(request), RETRY)
         return await self.expect(coming, described(request), patience=patience)
+
+    async def generate(self, request: Request) -> Generation:
+        """One request as it is, added to what was `spent`."""
+        self.spent = self.spent.plus(Spent(requests=1))
+        generation = await self.backend.generate(request)
+        self.spent = self.spent.plus(Spent.of(generation))
+        return generation
 
     async def expect(self, coming: Awaitable[T], what: str, *, patience: float = 1.0) -> T:
         """What is awaited, or a `Failure` that names it: too late, refused, or broken."""
@@ -174,7 +191,7 @@ class Subject:
     async def refusal(self, request: Request) -> BackendError | Generation:
         """A generation or an honest refusal: one of the two, in time."""
         try:
-            return await self.within(self.backend.generate(request), described(request))
+            return await self.within(self.generate(request), described(request))
         except (BackendError, Failure) as error:
             if isinstance(error, Failure):
                 raise

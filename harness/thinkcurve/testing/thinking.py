@@ -12,9 +12,10 @@ import msgspec
 
 from thinkcurve.backend import Backend, Generation, ModelInfo, Request, Tokenizer
 from thinkcurve.budget import Budget, Control, Ending, ThinkingFormat
+from thinkcurve.opened import Prompt
 from thinkcurve.pipeline import think
 from thinkcurve.problem import MathAnswer, Message, Problem
-from thinkcurve.session import Prompt, Session, open_session
+from thinkcurve.session import Session, open_session
 from thinkcurve.store import Trace
 from thinkcurve.study import Study
 from thinkcurve.testing.subject import LEAST, QUESTIONS, Failure, Skipped, Subject
@@ -39,7 +40,7 @@ class Thought:
     @property
     def n(self) -> int:
         """Tokens of thinking up to the natural end."""
-        return self.trace.thinking_tokens
+        return len(self.trace.token_ids)
 
     @property
     def ladder(self) -> tuple[int, ...]:
@@ -79,7 +80,7 @@ async def _own(subject: Subject) -> Thought | None:
         if top < LEAST:
             return None
         trace = await traced(subject, session, prompt, top)
-        if trace.ending is Ending.CLOSED and trace.thinking_tokens >= (best.n + 1 if best else 3):
+        if trace.ending is Ending.CLOSED and len(trace.token_ids) >= (best.n + 1 if best else 3):
             best = Thought(session, prompt, trace, session.thinking.close)
         if best and number >= 1:
             break

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from thinkcurve.backend import Sampling, Stop
+from thinkcurve.backend import ModelInfo, Sampling, Stop
+from thinkcurve.budget import EFFORTS
 from thinkcurve.testing.subject import Failure, Skipped, Subject, remarks, shown
 
 STEPS = 8
@@ -42,8 +43,22 @@ async def description(subject: Subject) -> str:
             raise Failure(
                 f"template_opens says that a prompt {verb} end in {thinking.open!r}; it ends {prompt[-24:]!r}"
             )
+    _check_provider(model)
     known = "unknown" if model.context_tokens is None else f"{model.context_tokens:,}"
-    return f"context {known}, {'thinks in ' + thinking.open if thinking else 'no thinking markers'}"
+    efforts = f"effort {', '.join(model.efforts)}" if model.efforts else ""
+    return remarks(f"context {known}, {'thinks in ' + thinking.open if thinking else 'no thinking markers'}", efforts)
+
+
+def _check_provider(model: ModelInfo) -> None:
+    """What is said of budgets, levels and lengths can be true."""
+    native = model.native
+    if native is not None and (native.least < 1 or (native.most is not None and native.most < native.least)):
+        raise Failure(f"native takes budgets from {native.least} to {native.most}; a least of 1 or more is promised")
+    places = [EFFORTS.index(level) if level in EFFORTS else -1 for level in model.efforts]
+    if places != sorted(set(places)) or -1 in places:
+        raise Failure(f"efforts is {model.efforts!r}; levels of {', '.join(EFFORTS)}, lowest first, are promised")
+    if model.max_output_tokens is not None and model.max_output_tokens < 1:
+        raise Failure(f"max_output_tokens is {model.max_output_tokens}; a number of tokens or None is promised")
 
 
 async def continuation(subject: Subject) -> str:
