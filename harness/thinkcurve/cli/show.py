@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from thinkcurve.analysis.levels import Levels
 
 JSON_SCHEMA = 1
-NARROWEST = 76
+NARROWEST = 80
 """Columns that the table needs; a narrower terminal wraps its lines."""
 REMARKS = {
     "truncated_answers": "answers cut off by their reserve",

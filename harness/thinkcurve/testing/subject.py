@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
+import msgspec
+
 from thinkcurve.backend import Backend, Chat, Continuation, Generation, Request, Sampling, Tokenizer
+from thinkcurve.budget import Control
 from thinkcurve.errors import BackendError, ThinkcurveError
 from thinkcurve.problem import Message
 from thinkcurve.retry import RetryPolicy, with_retries
@@ -26,6 +29,8 @@ float32 and float16 were seen to part at gaps of 0.0065 and below, never above."
 RETRY = RetryPolicy(attempts=3)
 LEAST = 4
 """Tokens that a continuation needs, so that there is something to cut."""
+FEW = 256
+"""Tokens of a chat, below which it does not matter whether it is thought about."""
 QUESTIONS = (
     "Start with {}. Do +3. What is the result?",
     "Count from {} to one hundred.",
@@ -101,7 +106,24 @@ class Subject:
 
     def request(self, number: int, max_tokens: int) -> Request:
         """A short question to be answered in so many tokens."""
-        return Request(self.prompt(number), max_tokens, leaves_sampling=self.backend.tokenizer is None)
+        prompt = self.prompt(number)
+        if isinstance(prompt, Chat):
+            prompt, max_tokens = self.fitted(prompt, max_tokens)
+        return Request(prompt, max_tokens, leaves_sampling=isinstance(prompt, Chat))
+
+    def fitted(self, chat: Chat, max_tokens: int) -> tuple[Chat, int]:
+        """A chat, and its tokens, of which the least thinking that its provider takes may be no more than half.
+
+        So few as leave it no room are asked for without thinking; Anthropic's models that think by budgets take no
+        less than 1,024, and refuse all that leaves no room for it.
+        """
+        native = self.backend.model.native if Control.NATIVE in self.backend.controls else None
+        is_free = chat.budget_tokens is None and chat.effort is None and chat.prefix is None
+        if native is None or not is_free or max_tokens >= 2 * native.least:
+            return chat, max_tokens
+        if native.has_zero and max_tokens < FEW:
+            return msgspec.structs.replace(chat, budget_tokens=0), max_tokens
+        return chat, 2 * native.least
 
     async def sample(self) -> Sample:
         """A prompt that the model goes on with for ``size`` tokens, or for the most, with no near tie on the way.
@@ -155,6 +177,8 @@ class Subject:
         A chat without ``sampling`` is drawn as its provider likes: many take no temperature.
         """
         asked = prompt if isinstance(prompt, (Continuation, Chat)) else Continuation(tuple(prompt))
+        if isinstance(asked, Chat):
+            asked, max_tokens = self.fitted(asked, max_tokens)
         request = Request(
             prompt=asked,
             max_tokens=max_tokens,
