@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from thinkcurve.errors import BackendError, UsageError
-from thinkcurve_backends import remote as module
+from thinkcurve_backends.endpoint import wire as module
 from thinkcurve_backends.remote import KEY_VARIABLE, Remote, check_address, key_from_environment, retry_after_s
 
 KEY = "sk-very-secret-0123"
@@ -30,7 +30,7 @@ class Faults(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         self.server.connections.add(self.client_address)
-        self.server.seen.append((self.path, dict(self.headers), body))
+        self.server.seen.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
         self.server.has_seen.set()
         name = self.path.strip("/")
         getattr(self, f"do_{name}", self.do_status)(body)
@@ -154,7 +154,7 @@ def test_json_goes_there_and_back(remote: Remote, server: FaultServer) -> None:
     content = {"text": "ä\U0001f600", "ids": [1, 2]}
     assert remote.post_now("/echo", content) == content
     assert remote.get_now("/echo") == {"hello": 1}
-    assert server.seen[0][1]["Authorization"] == f"Bearer {KEY}"
+    assert server.seen[0][1]["authorization"] == f"Bearer {KEY}"
 
 
 async def test_connections_are_kept_and_shared(remote: Remote, server: FaultServer) -> None:

@@ -1,0 +1,1 @@
+"""Google's Gemini models through the official google-genai SDK: ``gemini:NAME``."""
