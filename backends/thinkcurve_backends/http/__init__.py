@@ -1,0 +1,1 @@
+"""Any OpenAI-compatible server by its address, and providers by name."""

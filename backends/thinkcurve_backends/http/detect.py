@@ -1,0 +1,151 @@
+"""What answers at an address, and which models it serves, by what it alone says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+import msgspec
+
+from thinkcurve.errors import BackendError, UsageError, did_you_mean
+from thinkcurve.retry import RetryPolicy, with_retries
+from thinkcurve_backends.chat.reply import at
+from thinkcurve_backends.endpoint.api import Api
+from thinkcurve_backends.endpoint.wire import Call
+
+PATIENCE = RetryPolicy(attempts=3)
+SIGNS: tuple[tuple[str, str, str], ...] = (
+    ("llamacpp", "/props", "default_generation_settings"),
+    ("vllm", "/version", "version"),
+    ("sglang", "/get_server_info", "model_path|version"),
+    ("ollama", "/api/version", "version"),
+    ("lmstudio", "/api/v0/models", "data"),
+)
+"""Kinds of servers, with a path that no other kind has and what stands in its answer."""
+VERSIONS = {"llamacpp": "build_info", "vllm": "version", "sglang": "version", "ollama": "version"}
+"""Where those answers hold the version."""
+STRICT = frozenset({"vllm", "llamacpp", "sglang", "ollama", "lmstudio"})
+"""Servers whose list of models is all that they have; llama.cpp would answer to any other name as well."""
+CONTEXT = (
+    "max_model_len|context_length|max_context_length|context_window|max_context_window_tokens|loaded_context_length|"
+    "top_provider.context_length|meta.n_ctx"
+)
+OUTPUT = "top_provider.max_completion_tokens|max_completion_tokens|max_output_tokens|max_output_length"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One answer to a look at a server: status 0 where nothing came."""
+
+    status: int
+    headers: Mapping[str, str]
+    document: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What answers, its version, and the model that is asked with what is said of it."""
+
+    kind: str
+    version: str = ""
+    model: str = ""
+    card: Mapping[str, Any] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """What the server says of itself where it was recognised."""
+
+    @property
+    def context_tokens(self) -> int | None:
+        """The longest context, where it is said."""
+        return whole(at(self.card, CONTEXT)) or whole(at(self.about, "default_generation_settings.n_ctx"))
+
+    @property
+    def max_output_tokens(self) -> int | None:
+        """The most tokens of a reply, where it is said."""
+        return whole(at(self.card, OUTPUT))
+
+
+async def look(api: Api, url: str, headers: Mapping[str, str]) -> Seen:
+    """What a GET of ``url`` answers, whatever its status."""
+    return await with_retries(lambda: _look(api, url, headers), PATIENCE)
+
+
+async def _look(api: Api, url: str, headers: Mapping[str, str]) -> Seen:
+    answer = await api.wire.send(Call("GET", url, dict(headers)))
+    try:
+        raw = b"".join([part async for part in answer.chunks()])
+    finally:
+        await answer.aclose()
+    try:
+        document = msgspec.json.decode(raw) if answer.status == 200 else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        document = None
+    return Seen(answer.status, answer.headers, document)
+
+
+async def kind_of(api: Api, root: str, headers: Mapping[str, str]) -> Served:
+    """What answers at ``root``, its model still unknown."""
+    for kind, path, sign in SIGNS:
+        seen = await look(api, root + path, headers)
+        if seen.status in (401, 403):
+            continue  # a key may be wanted for this alone; the first request will tell
+        if isinstance(seen.document, dict) and at(seen.document, sign) is not None:
+            version = at(seen.document, VERSIONS.get(kind, ""))
+            return Served(kind, str(version or ""), about=seen.document)
+    health = await look(api, root + "/health", headers)
+    is_mlx = health.headers.get("server", "").startswith("BaseHTTP/") and health.document == {"status": "ok"}
+    return Served("mlx" if is_mlx else "generic")
+
+
+async def cards_of(api: Api, base: str, headers: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The models that ``/models`` lists; none where the server has no such list."""
+    try:
+        seen = await look(api, base + "/models", headers)
+    except BackendError as error:
+        if error.is_fatal:
+            raise
+        return []  # mlx_lm.server hangs up where its machine has no cache of the hub
+    if seen.status in (401, 403):
+        raise api.fault(seen.status, seen.headers, b"", "/models")
+    listed = seen.document.get("data") if isinstance(seen.document, dict) else seen.document
+    return [card for card in listed or [] if isinstance(card, dict) and isinstance(card.get("id"), str)]
+
+
+def choose(kind: str, cards: list[dict[str, Any]], name: str, base: str) -> dict[str, Any]:
+    """The card of the model that is meant: the one that is named, else the only one. Raises `UsageError`."""
+    names = [card["id"] for card in cards]
+    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    if name:
+        for wanted in (name, *_also(kind, name)):
+            found = next((card for card in cards if wanted in _names_of(kind, card["id"])), None)
+            if found is not None:
+                return {**found, "id": name}
+        if names and kind in STRICT:
+            raise UsageError(f"{base} serves no model {name!r}.{did_you_mean(name, names)} It serves: {shown}")
+        return {"id": name}
+    if kind == "mlx":
+        return {"id": "default_model"}
+    own = [card for card in cards if card.get("parent") is None]
+    if len(own) != 1:
+        raise UsageError(f"{base} serves {'many models' if own else 'no model that it names'}; say which: {base}#NAME"
+                         + (f", of: {shown}" if names else ""))  # fmt: skip
+    return own[0]
+
+
+def _names_of(kind: str, listed: str) -> tuple[str, ...]:
+    """What a listed model may be called: llama.cpp lists the path of its file."""
+    path = PurePosixPath(listed)
+    return (listed, path.name, path.stem) if kind == "llamacpp" else (listed,)
+
+
+def _also(kind: str, name: str) -> tuple[str, ...]:
+    """Names by which a model may be listed beside its own: OpenRouter's variants, and Ollama's tags."""
+    if kind == "openrouter" and ":" in name:
+        return (name.partition(":")[0],)
+    return (f"{name}:latest",) if kind == "ollama" else ()
+
+
+def whole(value: object) -> int | None:
+    """``value`` where it is a positive whole number."""
+    return value if type(value) is int and value > 0 else None
