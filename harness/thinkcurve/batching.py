@@ -24,6 +24,8 @@ from thinkcurve.retry import RetryPolicy, with_retries
 from thinkcurve.store import AttemptKey, replace
 
 POLL_S = 30.0
+LARGEST_BYTES = 64 << 20
+"""Requests of one batch as JSON: within the 200 MB of OpenAI and the 256 MB of Anthropic, whatever they add to it."""
 Came = Callable[[Unit, ChatSession, Budget, Generation], Awaitable[None]]
 """Takes a generation that came back: recorded and judged as any other."""
 
@@ -125,13 +127,23 @@ class Batches:
             assert isinstance(backend, Batching)  # open_model refused any other
             missing = [(unit, budget) for unit, budget in self._missing() if unit.session is session]
             while missing:
-                chunk = missing[: backend.most_in_batch]
+                chunk = self._chunk(missing, backend.most_in_batch)
                 if is_paid(backend.model, session.tariff):
                     chunk = await self._affordable(chunk)
                 if not chunk:
                     return
                 await self._hand_over(session.spec, backend, chunk)
                 missing = missing[len(chunk) :]
+
+    def _chunk(self, missing: list[tuple[Unit, Budget]], most: int) -> list[tuple[Unit, Budget]]:
+        """The first of what is missing, as much as one batch takes."""
+        size = 0
+        for n, (unit, budget) in enumerate(missing[:most]):
+            assert isinstance(unit.session, ChatSession)
+            size += len(msgspec.json.encode(unit.session.request(unit.prompt, unit.sample, budget)))
+            if n and size > LARGEST_BYTES:
+                return missing[:n]
+        return missing[:most]
 
     async def _affordable(self, chunk: list[tuple[Unit, Budget]]) -> list[tuple[Unit, Budget]]:
         """As many of the requests as fit, begun; none where others have to end first. Raises `Spent` for ever none."""

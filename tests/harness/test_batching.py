@@ -57,6 +57,15 @@ async def test_large_studies_are_handed_over_in_batches_of_the_size_that_is_take
     assert len(run.attempts) == 80
 
 
+async def test_batches_are_small_enough_in_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("thinkcurve.batching.LARGEST_BYTES", 5000)
+    backend = Counting()
+    run = await swept(tmp_path, backend)
+    assert len(backend.handed) > 3
+    assert all(len(msgspec.json.encode(handed)) < 2 * 5000 for handed in backend.handed)
+    assert len(run.attempts) == 80
+
+
 async def test_a_run_that_was_stopped_collects_what_it_had_submitted_and_pays_for_nothing_twice(tmp_path: Path) -> None:
     store: dict[Any, bytes] = {}
     first = Counting(store=store, ends_after=10**9)

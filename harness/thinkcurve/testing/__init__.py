@@ -118,7 +118,7 @@ def checks_of(backend: Backend) -> tuple[str, ...]:
 
 def most_requests(backend: Backend, names: Iterable[str]) -> int | None:
     """How many requests these checks make at most, failed ones not counted again; ``None`` with token ids: hundreds."""
-    return None if backend.tokenizer is not None else sum(_MOST.get(name, 0) for name in names)
+    return None if backend.tokenizer is not None else 1 + sum(_MOST.get(name, 0) for name in names)
 
 
 async def run_check(name: str, backend: Backend | Subject, *, size: int = 24, patience_s: float = 120.0) -> Outcome:

@@ -8,7 +8,7 @@ import time
 from thinkcurve.backend import Batching, BatchStatus, Generation
 from thinkcurve.errors import BackendError
 from thinkcurve.testing.outcome import Spent
-from thinkcurve.testing.replies import EASY, WHOLE, check_sane, request
+from thinkcurve.testing.replies import EASY, WHOLE, check_sane, needs_chat, request
 from thinkcurve.testing.subject import Failure, Skipped, Subject, remarks
 
 NAMES = ("first", "second-of_2")
@@ -26,6 +26,7 @@ async def batch(subject: Subject) -> str:
             f"most_in_batch is {backend.most_in_batch} and batch_factor {backend.batch_factor}; room for "
             f"{len(NAMES)} requests and a factor above 0, at most 1, are promised"
         )
+    await needs_chat(subject)
     asked = {name: request(subject, EASY, WHOLE, seed=seed) for seed, name in enumerate(NAMES)}
     began = time.perf_counter()
     subject.spent = subject.spent.plus(Spent(requests=len(asked)))

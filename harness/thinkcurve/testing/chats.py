@@ -11,8 +11,8 @@ from thinkcurve.errors import BackendError
 from thinkcurve.problem import Message
 from thinkcurve.testing import company, limits
 from thinkcurve.testing.company import SLOW_S
-from thinkcurve.testing.replies import EASY, SMALL, WHOLE, listed, needs_chat, reply, request, shown_text
-from thinkcurve.testing.subject import Failure, Subject, described, remarks
+from thinkcurve.testing.replies import EASY, WHOLE, listed, needs_chat, reply, request, shown_text
+from thinkcurve.testing.subject import SMALL, Failure, Subject, described, remarks
 
 LONG = "Count from 5 to one hundred. Write every number in words, one a line."
 TALK = (
@@ -33,7 +33,7 @@ LOOK_S = 0.3
 
 async def chat(subject: Subject) -> str:
     """A chat is answered: text, why it ended, counts that fit each other, seconds; a conversation is read whole."""
-    needs_chat(subject)
+    await needs_chat(subject)
     first = await reply(subject, EASY, WHOLE)
     said = ""
     try:
@@ -61,7 +61,7 @@ def _counted(made: Generation) -> str:
 
 async def chat_length(subject: Subject) -> str:
     """``max_tokens`` bounds thinking and answer together; a stop inside the thinking is 'length' without an answer."""
-    needs_chat(subject)
+    await needs_chat(subject)
     said = []
     for few in LENGTHS:
         _, limit = subject.fitted(Chat(()), few)
@@ -97,7 +97,7 @@ async def _check_answer(subject: Subject, cut: Generation, limit: int) -> None:
 
 async def chat_unicode(subject: Subject) -> str:
     """Any writing goes in and comes out as it is, also where a reply comes in pieces."""
-    needs_chat(subject)
+    await needs_chat(subject)
     made = await reply(subject, f"Say exactly this and nothing else: {WRITING}", WHOLE)
     for name, text in (("answer", made.text), ("thinking", made.thinking or "")):
         broken = next((mark for mark in MOJIBAKE if mark in text), None)
@@ -122,7 +122,7 @@ def _is_writable(text: str) -> bool:
 
 async def chat_bad_request(subject: Subject) -> str:
     """A request that cannot be answered is a BackendError of that request alone, and the next one works."""
-    needs_chat(subject)
+    await needs_chat(subject)
     odd: list[tuple[str, Request]] = [
         ("token ids", Request(Continuation((1, 2, 3)), SMALL)),
         ("no messages", request(subject, (), SMALL)),
@@ -145,7 +145,7 @@ async def chat_bad_request(subject: Subject) -> str:
 
 async def chat_company(subject: Subject) -> str:
     """Several chats at once: none is lost, and each has the counts of its own prompt."""
-    needs_chat(subject)
+    await needs_chat(subject)
     texts = (EASY, LONG + " " + LONG)
     came = await subject.together(
         (reply(subject, texts[number % 2], SMALL, seed=number) for number in range(AT_ONCE)), f"{AT_ONCE} chats at once"
@@ -165,7 +165,7 @@ async def chat_company(subject: Subject) -> str:
 
 async def chat_cancellation(subject: Subject) -> str:
     """A cancelled chat ends at once as cancelled, and leaves a backend that answers on time."""
-    needs_chat(subject)
+    await needs_chat(subject)
     started = time.perf_counter()
     await reply(subject, EASY, SMALL)
     usual_s = time.perf_counter() - started
@@ -196,7 +196,7 @@ async def usage(subject: Subject) -> str:
     """Counts are true: prompt tokens are ours (of a chat: grow with it), and nothing new comes from a cache."""
     if subject.backend.tokenizer is not None:
         return await limits.usage(subject)
-    needs_chat(subject)
+    await needs_chat(subject)
     nonce = secrets.token_hex(8)
     text = f"{nonce} " + "This is a sentence that says nothing. " * 12 + EASY
     first, again = [await reply(subject, text, SMALL) for _ in range(2)]
@@ -220,7 +220,7 @@ async def event_loops(subject: Subject) -> str:
     """The same backend serves one event loop after another, as a run, a test and a notebook each bring their own."""
     if subject.backend.tokenizer is not None:
         return await company.event_loops(subject)
-    needs_chat(subject)
+    await needs_chat(subject)
     for number in (1, 2):
         elsewhere = asyncio.to_thread(lambda: asyncio.run(_once(subject)))
         await subject.expect(elsewhere, f"event loop {number} of its own", patience=2)

@@ -119,6 +119,7 @@ async def _cancelled_while_waiting(subject: Subject) -> list[str]:
 
 async def closing(subject: Subject) -> str:
     """Closing ends what is open, twice is harmless, and asking afterwards is a fatal BackendError. It comes last."""
+    await subject.look()
     backend, asked = subject.backend, subject.request(0, 4 * subject.size)
     open_ = asyncio.ensure_future(subject.generate(asked))
     await asyncio.sleep(0.02)

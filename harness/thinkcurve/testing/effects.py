@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from thinkcurve.backend import Generation, NativeBudgets, Visibility
 from thinkcurve.budget import EFFORTS, Control
 from thinkcurve.errors import BackendError
-from thinkcurve.testing.replies import EASY, SMALL, listed, needs_chat, reply, room, shown_text
-from thinkcurve.testing.subject import Failure, Skipped, Subject, remarks
+from thinkcurve.testing.replies import EASY, listed, needs_chat, reply, room, shown_text
+from thinkcurve.testing.subject import SMALL, Failure, Skipped, Subject, remarks
 
 HARD = (
     "In how many ways can a board of 4 by 6 squares be covered with dominoes? Work it out, and check the result.",
@@ -63,7 +63,7 @@ class Measured:
 
 async def native_budget(subject: Subject) -> str:
     """``budget_tokens`` does something: a larger one is thought with longer, counts say how long, and 0 is none."""
-    needs_chat(subject)
+    await needs_chat(subject)
     if Control.NATIVE not in subject.backend.controls:
         raise Skipped("it does not offer control native")
     native = subject.backend.model.native or NativeBudgets()
@@ -205,7 +205,7 @@ def _measured(asked: Sequence[str], came: Sequence[Sequence[Generation]]) -> lis
 
 async def effort(subject: Subject) -> str:
     """The lowest and the highest level of effort that it takes differ in what is thought, in the right direction."""
-    needs_chat(subject)
+    await needs_chat(subject)
     if Control.EFFORT not in subject.backend.controls:
         raise Skipped("it does not offer control effort")
     taken, refused = await _levels(subject)

@@ -9,14 +9,12 @@ from collections.abc import Sequence
 from thinkcurve.backend import Chat, Generation, Request, Sampling, Visibility
 from thinkcurve.budget import THINK_TAGS, Control
 from thinkcurve.problem import Message
-from thinkcurve.testing.subject import Failure, Skipped, Subject
+from thinkcurve.testing.subject import SMALL, Failure, Skipped, Subject
 
 EASY = "Start with 5. Do 2 steps: a +4, b *3. What is the result?"
 """Thought over in a few words by any model that thinks, the embedded one too."""
 WHOLE = 1024
 """Tokens in which an easy question is thought over and answered."""
-SMALL = 16
-"""Tokens where the reply does not matter: the least that every provider lets one ask for."""
 BESIDE = 256
 """Tokens of the context that are left to prompts."""
 SLACK_S = 0.25
@@ -24,12 +22,13 @@ SLACK_S = 0.25
 SOURCES = ("provider", "parser", "client", "unknown")
 
 
-def needs_chat(subject: Subject) -> None:
+async def needs_chat(subject: Subject) -> None:
     """Skip where token ids go in, or where nothing but prefixes is taken."""
     if subject.backend.tokenizer is not None:
         raise Skipped("it is asked with token ids; this is a check of chats")
     if not subject.backend.controls & {Control.NATIVE, Control.EFFORT, Control.PROMPT}:
         raise Skipped("it answers no chats, it only goes on with text")
+    await subject.look()
 
 
 def room(subject: Subject) -> int | None:

@@ -29,8 +29,10 @@ float32 and float16 were seen to part at gaps of 0.0065 and below, never above."
 RETRY = RetryPolicy(attempts=3)
 LEAST = 4
 """Tokens that a continuation needs, so that there is something to cut."""
+SMALL = 16
+"""Tokens where the reply does not matter: the least that every provider lets one ask for."""
 FEW = 256
-"""Tokens of a chat, below which it does not matter whether it is thought about."""
+"""Tokens of a chat; with fewer it does not matter whether it is thought about."""
 QUESTIONS = (
     "Start with {}. Do +3. What is the result?",
     "Count from {} to one hundred.",
@@ -73,6 +75,7 @@ class Subject:
         self.spent = Spent()
         self._sample: Sample | None = None
         self._prefill_s: float | None = None
+        self._needs_room: bool | None = None
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -111,19 +114,33 @@ class Subject:
             prompt, max_tokens = self.fitted(prompt, max_tokens)
         return Request(prompt, max_tokens, leaves_sampling=isinstance(prompt, Chat))
 
-    def fitted(self, chat: Chat, max_tokens: int) -> tuple[Chat, int]:
-        """A chat, and its tokens, of which the least thinking that its provider takes may be no more than half.
+    async def look(self) -> None:
+        """Find out, once, whether few tokens are refused for the thinking that they leave no room for.
 
-        So few as leave it no room are asked for without thinking; Anthropic's models that think by budgets take no
-        less than 1,024, and refuse all that leaves no room for it.
+        Anthropic's models that think by budgets take no less than 1,024; other servers take what they are given.
         """
+        if self._needs_room is None and self._least_budget > SMALL:
+            chat = Chat((Message("user", QUESTIONS[3].format(5)),))
+            came = await self.refusal(Request(chat, SMALL, leaves_sampling=True))
+            self._needs_room = isinstance(came, BackendError) and not came.is_retryable and not came.is_fatal
+
+    @property
+    def _least_budget(self) -> int:
         native = self.backend.model.native if Control.NATIVE in self.backend.controls else None
+        return native.least if native is not None else 0
+
+    def fitted(self, chat: Chat, max_tokens: int) -> tuple[Chat, int]:
+        """A chat and its tokens, which leave room for the least thinking where they have to (`look`).
+
+        Few are asked for without thinking instead, where it can be turned off.
+        """
+        native, least = self.backend.model.native, self._least_budget
         is_free = chat.budget_tokens is None and chat.effort is None and chat.prefix is None
-        if native is None or not is_free or max_tokens >= 2 * native.least:
+        if native is None or not self._needs_room or not is_free or max_tokens >= 2 * least:
             return chat, max_tokens
         if native.has_zero and max_tokens < FEW:
             return msgspec.structs.replace(chat, budget_tokens=0), max_tokens
-        return chat, 2 * native.least
+        return chat, 2 * least
 
     async def sample(self) -> Sample:
         """A prompt that the model goes on with for ``size`` tokens, or for the most, with no near tie on the way.

@@ -153,8 +153,8 @@ def test_a_provider_is_told_of_before_and_what_was_spent_after(monkeypatch: pyte
     lines = said.splitlines()
     assert code == 0
     assert max(map(len, lines)) <= 80
-    assert "At most 16 requests, for which its provider may charge" in said
-    assert said.index("At most 16") < said.index("✓ chat ")
+    assert "At most 17 requests, for which its provider may charge" in said
+    assert said.index("At most 17") < said.index("✓ chat ")
     joined = " ".join(said.split())
     assert "asked 64: spent 64, 64, 64; asked 1,024: spent 900, 900, 900; never over; 0: none" in joined
     assert "Spent, as far as it was counted: 9 requests, " in joined
