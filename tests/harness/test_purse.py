@@ -252,4 +252,4 @@ def test_somebody_is_paid_where_there_is_a_provider_or_a_price() -> None:
     assert is_paid(ModelInfo(name="x"), KNOWN)
     assert not is_paid(ModelInfo(name="x"), None)
     assert not is_paid(ModelInfo(name="x", provider="openai", is_local=True), UNKNOWN)
-    assert is_paid(ModelInfo(name="x", is_local=True), KNOWN), "a model on this machine has the price that a study gives"
+    assert is_paid(ModelInfo(name="x", is_local=True), KNOWN), "by what its study says"
