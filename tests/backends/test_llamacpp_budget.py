@@ -10,11 +10,11 @@ import pytest
 
 from thinkcurve.backend import Continuation, Generation, Request, Sampling, Stop
 from thinkcurve.budget import Budget, Control, Cut, Ending, ThinkingFormat
+from thinkcurve.opened import Prompt
 from thinkcurve.pipeline import answer, cuts, think
 from thinkcurve.plugins import load_task
 from thinkcurve.problem import Message
 from thinkcurve.served import serve
-from thinkcurve.opened import Prompt
 from thinkcurve.session import Session, open_session
 from thinkcurve.study import Study
 from thinkcurve_backends.embedded import open_backend as open_embedded

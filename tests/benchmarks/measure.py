@@ -1,4 +1,5 @@
-"""CPU and memory of fresh processes. Wall time is never read: other work on the machine changes it, CPU time hardly."""
+"""CPU and memory of fresh processes. Wall time, which other work on the machine changes and CPU time hardly notices, is
+read only where a server is waited for."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +56,19 @@ def family_cpu_s() -> float:
     return own_cpu_s() + living / os.sysconf("SC_CLK_TCK")
 
 
+class Clock:
+    """What a piece of work takes from here on: wall seconds, and CPU seconds as in `family_cpu_s`."""
+
+    def __init__(self) -> None:
+        self._cpu_s = family_cpu_s()
+        self._began_s = time.perf_counter()
+
+    def read(self) -> dict[str, float]:
+        """So far, as ``wall_s`` and ``work_s``."""
+        wall_s = time.perf_counter() - self._began_s
+        return {"wall_s": wall_s, "work_s": family_cpu_s() - self._cpu_s}
+
+
 def own_peak_mb() -> float:
     """The most memory this process ever held, in MiB.
 
@@ -67,20 +82,20 @@ def own_peak_mb() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 1024
 
 
-def fresh(arguments: Sequence[str], **variables: str) -> Measured:
-    """Run this interpreter with ``arguments`` to its end. Raises `RuntimeError` with the end of its errors."""
+def fresh(arguments: Sequence[str], python: str = sys.executable, **variables: str) -> Measured:
+    """Run an interpreter with ``arguments`` to its end. Raises `RuntimeError` with the end of its errors."""
     before = children_cpu_s()
     done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, env={**os.environ, **variables}, check=False
+        [python, *arguments], capture_output=True, text=True, env={**os.environ, **variables}, check=False
     )
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}: {done.stderr[-2000:]}")
     return Measured(children_cpu_s() - before, _last_json(done.stdout))
 
 
-def script(name: str, *arguments: object, **variables: str) -> Measured:
+def script(name: str, *arguments: object, python: str = sys.executable, **variables: str) -> Measured:
     """Run a script of this directory in a fresh interpreter."""
-    return fresh([str(HERE / name), *map(str, arguments)], **variables)
+    return fresh([str(HERE / name), *map(str, arguments)], python, **variables)
 
 
 def median_cpu_s(arguments: Sequence[str], times: int = 7) -> float:

@@ -97,6 +97,10 @@ class Api:
         """Hang up everywhere; calls that are open, or come later, end with a fatal `BackendError`."""
         self._loop.close(self.wire.aclose())
 
+    def note_answer(self) -> None:
+        """A request was answered well: a 404 from now on is about another one alone, not about address or model."""
+        self._faults.has_answered = True
+
     def fault(self, status: int, headers: Mapping[str, str], raw: bytes, path: str) -> BackendError:
         """The error that an answer with ``status`` 300 and above is."""
         return self._faults.refusal(status, headers, raw, path)
@@ -143,6 +147,8 @@ class Api:
         try:
             if answer.status >= 300:
                 raise self.fault(answer.status, answer.headers, await _raw(answer), path)
+            if method == "POST":
+                self.note_answer()
             yield Body(answer, self._faults, self.base_url, path)
         finally:
             await answer.aclose()

@@ -92,6 +92,8 @@ class Faults:
         self._variable = key_variable
         self._has_key = has_key
         self._secrets = tuple(secrets)
+        self.has_answered = False
+        """Whether a request was answered well: mlx_lm.server says 404 to one that its chat template refuses."""
 
     def line(self, text: str) -> str:
         """``text`` of the server as one short line without secrets."""
@@ -127,7 +129,7 @@ class Faults:
             return BackendError(
                 f"{self._base_url} lets nobody in without a right key ({said}): {remedy}", is_fatal=True
             )
-        if status == 404:
+        if status == 404 and not self.has_answered:
             return BackendError(
                 f"{self._base_url} has no {self.line(path)} for this ({said}); check address and name", is_fatal=True
             )

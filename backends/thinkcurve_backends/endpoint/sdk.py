@@ -16,7 +16,7 @@ import httpx2
 
 from thinkcurve.errors import BackendError
 from thinkcurve_backends.endpoint.api import Api
-from thinkcurve_backends.endpoint.wire import Answer, Call, Wire
+from thinkcurve_backends.endpoint.wire import Answer, Call
 
 OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
 """Request headers that the wire writes itself."""
@@ -26,7 +26,7 @@ DECODED = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 def transport(api: Api) -> httpx2.AsyncBaseTransport:
     """The transport of an ``httpx2.AsyncClient`` that an SDK is given."""
-    return _Transport(api.wire)
+    return _Transport(api)
 
 
 def cause_of(error: BaseException) -> BackendError | None:
@@ -40,12 +40,14 @@ def cause_of(error: BaseException) -> BackendError | None:
 
 
 class _Transport(httpx2.AsyncBaseTransport):
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, api: Api) -> None:
+        self._api = api
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         headers = {name.lower(): value for name, value in request.headers.items() if name.lower() not in OURS}
-        answer = await self._wire.send(Call(request.method, str(request.url), headers, await request.aread()))
+        answer = await self._api.wire.send(Call(request.method, str(request.url), headers, await request.aread()))
+        if request.method == "POST" and answer.status == 200:
+            self._api.note_answer()
         kept = [(name, value) for name, value in answer.headers.items() if name not in DECODED]
         return httpx2.Response(answer.status, headers=kept, stream=_Body(answer), request=request)
 

@@ -34,7 +34,7 @@ from thinkcurve.budget import EFFORTS, Control
 from thinkcurve.errors import BackendError
 from thinkcurve_backends.scripted.words import count_prompt, stopped, words
 
-SCALES = dict(zip(EFFORTS, (0.0, 0.125, 0.25, 0.5, 1.0, 1.5, 2.0), strict=True))
+SCALES: dict[str, float] = dict(zip(EFFORTS, (0.0, 0.125, 0.25, 0.5, 1.0, 1.5, 2.0), strict=True))
 """How much longer than ``natural`` each level of effort thinks."""
 SUMMARY = "It weighed the question."
 ANY_BUDGET = NativeBudgets()
