@@ -57,6 +57,13 @@ class ChatSession(Opened):
 def open_chat(spec: str, backend: Backend, study: Study) -> ChatSession:
     """A session of messages, or a `UsageError` where this model cannot do what the study asks."""
     model = backend.model
+    if not study.chat_template:
+        raise UsageError(f"model {spec!r} is given messages, and makes its own prompt of them; drop --no-chat-template")
+    if study.answer_tokens != Study().answer_tokens:
+        raise UsageError(
+            f"answer_tokens is {study.answer_tokens}, but model {spec!r} keeps no reserve for its answer: "
+            "max_output_tokens bounds thinking and answer together"
+        )
     if study.batch and not isinstance(backend, Batching):
         raise UsageError(f"model {spec!r} has no batch interface; drop --batch")
     if study.control is Control.NATIVE:
@@ -116,11 +123,6 @@ def chat_prompt(problem: Problem, messages: Sequence[Message]) -> Prompt:
     """A problem as messages, with a digest over all of them."""
     digest = hashlib.blake2b(msgspec.json.encode(tuple(messages)), digest_size=8).hexdigest()
     return Prompt(problem, (), digest, messages=tuple(messages))
-
-
-def length_of(prompt: Prompt) -> int:
-    """How many characters a prompt of messages has."""
-    return sum(len(message.content) for message in prompt.messages)
 
 
 async def ask(session: ChatSession, prompt: Prompt, sample: int, budget: Budget) -> Generation:

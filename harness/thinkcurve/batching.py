@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from thinkcurve.asked import ChatSession
-from thinkcurve.backend import Batching, Generation
+from thinkcurve.backend import Batching, Generation, Request
 from thinkcurve.budget import Budget, format_budget
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.plan import Plan, Unit
@@ -24,6 +24,8 @@ from thinkcurve.retry import RetryPolicy, with_retries
 from thinkcurve.store import AttemptKey, replace
 
 POLL_S = 30.0
+SUBMIT_S = 60.0
+"""For how long a submission that has begun is waited for when the run is stopped."""
 LARGEST_BYTES = 64 << 20
 """Requests of one batch as JSON: within the 200 MB of OpenAI and the 256 MB of Anthropic, whatever they add to it."""
 Came = Callable[[Unit, ChatSession, Budget, Generation], Awaitable[None]]
@@ -99,6 +101,10 @@ class Batches:
         """Collect what was submitted, submit what is in no batch, wait, and collect that."""
         for batch in self._pending():
             self._say(f"{batch.spec}: going on with batch {batch.id}, {len(batch.items):,} requests")
+            for name, (_, _, budget) in batch.items.items():
+                if self._is_paid(batch.spec):
+                    self._begun[batch.spec, name] = kind_of(batch.spec, budget)
+                    self._purse.owe(kind_of(batch.spec, budget))
         while True:
             await self._submit()
             if not self._pending():
@@ -128,10 +134,10 @@ class Batches:
             missing = [(unit, budget) for unit, budget in self._missing() if unit.session is session]
             while missing:
                 chunk = self._chunk(missing, backend.most_in_batch)
-                if is_paid(backend.model, session.tariff):
+                if self._is_paid(session.spec):
                     chunk = await self._affordable(chunk)
                 if not chunk:
-                    return
+                    break
                 await self._hand_over(session.spec, backend, chunk)
                 missing = missing[len(chunk) :]
 
@@ -159,13 +165,35 @@ class Batches:
         return chunk[:n]
 
     async def _hand_over(self, spec: str, backend: Batching, chunk: list[tuple[Unit, Budget]]) -> None:
-        requests, items = {}, {}
+        requests: dict[str, Request] = {}
+        items: dict[str, tuple[str, int, Budget]] = {}
         for unit, budget in chunk:
             assert isinstance(unit.session, ChatSession)
             name = name_of(unit, budget)
             requests[name] = unit.session.request(unit.prompt, unit.sample, budget)
             items[name] = (unit.prompt.problem.id, unit.sample, budget)
-        batch = await with_retries(lambda: backend.submit(requests), self._retry)
+        handing = asyncio.ensure_future(self._submit_one(spec, backend, requests, items))
+        try:
+            await asyncio.shield(handing)
+        except asyncio.CancelledError:
+            await asyncio.wait({handing}, timeout=SUBMIT_S)  # its name must not be lost: it is paid for
+            raise
+
+    async def _submit_one(
+        self, spec: str, backend: Batching, requests: dict[str, Request], items: dict[str, tuple[str, int, Budget]]
+    ) -> None:
+        """Submit, and write down the name at once. Tried again only where nothing can have been taken."""
+        for _ in range(self._retry.attempts):
+            try:
+                batch = await backend.submit(requests)
+                break
+            except BackendError as error:
+                if not (error.is_busy or (error.is_fatal and error.is_retryable)):
+                    raise
+                refused = error
+                await asyncio.sleep(self._retry.wait_s(1, error.retry_after_s, 1.0))
+        else:
+            raise refused
         self._batches.append(Batch(spec, batch, items))
         write_batches(self._plan.run, self._batches)
         self._say(f"{spec}: handed over {len(items):,} requests as batch {batch}")
@@ -173,9 +201,19 @@ class Batches:
     async def _collect_ended(self) -> None:
         for batch in self._pending():
             backend = self._backend(batch)
-            status = await with_retries(lambda: backend.status(batch.id), self._retry)  # noqa: B023 - awaited at once
-            if status.is_ended:
-                await self._collect(batch, backend)
+            try:
+                status = await with_retries(lambda: backend.status(batch.id), self._retry)  # noqa: B023 - awaited at once
+                results = await self._results(batch, backend) if status.is_ended else None
+            except BackendError as error:
+                if error.is_fatal or error.is_retryable:
+                    raise
+                self._say(f"{batch.spec}: batch {batch.id} is gone: {error}")
+                results = dict.fromkeys(batch.items, error)
+            if results is not None:
+                await self._collect(batch, results)
+
+    async def _results(self, batch: Batch, backend: Batching) -> dict[str, Generation | BackendError]:
+        return await with_retries(lambda: backend.collect(batch.id), self._retry)
 
     def _backend(self, batch: Batch) -> Batching:
         for session in self._plan.sessions:
@@ -184,9 +222,8 @@ class Batches:
                 return session.backend
         raise UsageError(f"batch {batch.id} is of model {batch.spec!r}, which is not of this study; name it too")
 
-    async def _collect(self, batch: Batch, backend: Batching) -> None:
+    async def _collect(self, batch: Batch, results: Mapping[str, Generation | BackendError]) -> None:
         """Take in what came of a batch; what its provider never began is a failure, to be asked again."""
-        results = await with_retries(lambda: backend.collect(batch.id), self._retry)
         places = {
             name_of(unit, budget): (unit, budget)
             for unit in self._plan.units()
@@ -209,16 +246,19 @@ class Batches:
         """Record what became of one request; ``kind`` is what it was entered as, if that was in this sitting."""
         assert isinstance(unit.session, ChatSession)
         if result is None:
-            result = BackendError(f"batch {batch.id} ended without it", is_retryable=True)
+            result = BackendError(f"batch {batch.id} ended without it")
         before = self._recorder.paid(unit)
         if isinstance(result, BackendError):
             self._failed.add((unit.session.spec, unit.prompt.problem.id, unit.sample, budget))
             self._recorder.fail(unit, [budget], "trace", result)
+            self._recorder.came(unit)  # many that failed in one batch are no sign that nobody answers
         else:
             await self._came(unit, unit.session, budget, result)
         after = self._recorder.paid(unit)
         paid = None if before is None or after is None else after - before
         if kind is not None:
             self._purse.end(paid, kind)
-        else:
-            self._purse.spent_usd += paid or 0.0
+
+    def _is_paid(self, spec: str) -> bool:
+        session = next(session for session in self._plan.sessions if session.spec == spec)
+        return is_paid(session.backend.model, session.tariff)

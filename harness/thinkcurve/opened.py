@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -73,7 +74,7 @@ class Opened:
     def cost(self, usage: Usage, n_prompt: int | None, n_generated: int | None) -> float | None:
         """What one generation was charged: as its provider says, else by the tariff and what was counted."""
         if usage.usd is not None:
-            return usage.usd
+            return usage.usd if math.isfinite(usage.usd) and usage.usd >= 0 else None
         return self.tariff.usd(
             prompt=n_prompt,
             generated=n_generated,

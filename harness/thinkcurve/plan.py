@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import time
+
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -111,7 +113,7 @@ async def prepare(
     tasks and models are continued, any other difference is refused.
     """
     given = given or Given()
-    check_study(study)
+    study = check_study(study)
     for spec in study.models:
         if spec not in given.backends:
             find_backend(spec)
@@ -139,6 +141,7 @@ async def prepare(
             _make_directory(run)
             journal = journal or _open_journal(stack, run)
             write_manifest(run, manifest)
+            _price_again(records, journal, sessions, warn)
         return Plan(study, run, sessions, prompts, records, manifest, judge, journal, stack.pop_all())
 
 
@@ -219,6 +222,26 @@ def _check_models(old: Sequence[ModelRecord], new: Sequence[ModelRecord]) -> Non
                     f"model {record.spec!r} is not the one this run began with ({key} {before}, now {after}); "
                     "give another directory with -o"
                 )
+
+
+def _price_again(records: Records, journal: Journal, sessions: Sequence[Opened], warn: Warn) -> None:
+    """What each attempt costs alone is told by one tariff, the present one; what was paid for it stays."""
+    tariffs = {s.spec: s.tariff for s in sessions if s.tariff != UNKNOWN}
+    changed = 0
+    for attempt in list(records.attempts.values()):
+        tariff = tariffs.get(attempt.model)
+        if tariff is None:
+            continue
+        usd = tariff.usd(
+            prompt=attempt.prompt_tokens, generated=attempt.generated_tokens, thinking=attempt.thinking_tokens
+        )
+        if usd != attempt.usd:
+            priced = msgspec.structs.replace(attempt, usd=usd)
+            records.add(priced)
+            journal.append(priced, time.monotonic())
+            changed += 1
+    if changed:
+        warn(f"prices have changed: what {changed:,} attempts cost alone is told by the new ones; usd_spent stays")
 
 
 def _thinking(record: ModelRecord) -> ThinkingFormat | None:

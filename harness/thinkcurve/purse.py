@@ -20,6 +20,10 @@ ROUNDING = 1e-9
 """The part of an allowance by which sums of floats may miss it."""
 
 
+FEW = 8
+"""So many requests of a kind are taken to cost what they can at most; the next ones, what the dearest of them did."""
+
+
 class Spent(ThinkcurveError):
     """``max_usd`` stopped a run: nothing more may begin. What was graded is safe, and a larger ``max_usd`` goes on."""
 
@@ -27,7 +31,9 @@ class Spent(ThinkcurveError):
         super().__init__(f"Stopped at {format_usd(spent_usd)} of --max-usd {max_usd:g}{why and ': '}{why}")
         self.spent_usd = spent_usd
         self.max_usd = max_usd
-        self.remedy = "give prices, or drop it" if why else "a larger one goes on"
+        self.is_blind = bool(why)
+        """Whether it stopped since what a reply cost is not known (`lacking` says what that takes)."""
+        self.remedy = "drop it" if why else "a larger one goes on"
 
 
 class Purse:
@@ -45,9 +51,14 @@ class Purse:
     ``kind`` names requests that cost about the same: model, and budget where each has a request of its own. A request
     in flight is taken to cost what the dearest of its kind has cost so far, and before one has ended what ``bounds``
     says (by kind: `Tariff.most_usd` of the longest prompt and the most tokens; may be missing). ``seen`` is the dearest
-    of each kind in earlier sittings (`dearest_seen`). Where not even one
-    would fit its bound, or there is none, one begins alone, to see what it costs. So a run ends above ``max_usd``
-    only by what requests in flight cost more than any of their kind before. Not for threads: one event loop.
+    of each kind in earlier sittings (`dearest_seen`). Where not even one would fit its bound, one begins alone, to see
+    what it costs, and where there is no bound, one of each kind. Not for threads: one event loop.
+
+    This holds: nothing begins once ``max_usd`` is spent, as far as costs are known. A run may end above it by what
+    requests in flight cost more than they were taken to; by all that the first of a kind costs where it has no bound
+    or does not fit it; and by what nobody reports, such as tries that failed and were charged. What is begun as one (a
+    ladder that shares a trace) is not stopped midway. A cost that a bound rests on is as good as the count of its
+    prompt, which is estimated where there is no tokenizer.
     """
 
     def __init__(
@@ -66,6 +77,7 @@ class Purse:
         self._bounds = dict(bounds or {})
         self._dearest = {kind: usd for kind, usd in (seen or {}).items() if usd > 0}
         self._open: Counter[str] = Counter()
+        self._ended: Counter[str] = Counter()
         self._waiting: list[asyncio.Future[None]] = []
         self._is_blind = False
 
@@ -91,9 +103,10 @@ class Purse:
         left, expected = self.left_usd, self._expected(kind)
         if expected is not None and expected <= left + ROUNDING * self.max_usd:
             return True
-        is_seen = kind in self._dearest
+        seen = self._dearest.get(kind)
         n_rivals = self._open[kind] if expected is None else self.n_open
-        return not is_seen and left > 0 and n_rivals == 0
+        is_try = seen is None or (seen <= left and self._ended[kind] < FEW)
+        return is_try and left > 0 and n_rivals == 0
 
     def begin(self, kind: str = "") -> bool:
         """`may_begin`, and count the request as in flight where it may."""
@@ -120,6 +133,10 @@ class Purse:
                 break
         return n
 
+    def owe(self, kind: str) -> None:
+        """Count a request as in flight that began in an earlier sitting (a batch), whatever is left."""
+        self._open[kind] += 1
+
     def end(self, usd: float | None, kind: str = "") -> None:
         """A request that began has come to its end and cost ``usd``: 0 where it never ran, ``None`` where unknown.
 
@@ -130,6 +147,7 @@ class Purse:
             raise ValueError(f"no request of kind {kind!r} has begun")
         expected = self._expected(kind)
         self._open[kind] -= 1
+        self._ended[kind] += 1
         if usd is not None and math.isfinite(usd) and usd >= 0:
             self.spent_usd += usd
             if usd > 0:  # what cost nothing did not run, and says nothing of the next
@@ -156,12 +174,15 @@ class Purse:
 
     def _stop(self) -> Spent:
         assert self.max_usd is not None
-        why = "a reply came without its tokens and its charge, so the rest cannot be counted" if self._is_blind else ""
+        why = "what a reply cost is not known, so the rest cannot be counted" if self._is_blind else ""
         return Spent(self.spent_usd + self.assumed_usd, self.max_usd, why)
 
     def _expected(self, kind: str) -> float | None:
         """What one more request of a kind is taken to cost; ``None`` where nothing is known of it."""
-        return self._dearest.get(kind, self._bounds.get(kind))
+        seen, bound = self._dearest.get(kind), self._bounds.get(kind)
+        if seen is None or (bound is not None and self._ended[kind] < FEW):
+            return bound if bound is not None else seen
+        return seen
 
 
 def is_paid(model: ModelInfo, tariff: Tariff | None) -> bool:
@@ -215,17 +236,35 @@ def opening_usd(records: Records, unpaid: Collection[str] = ()) -> float:
     return total + sum(n * max(known[spec]) for spec, n in unknown.items())
 
 
+def lacking(records: Records, tariffs: Mapping[str, Tariff]) -> str:
+    """What the replies of unknown cost lacked, of the models in ``tariffs``; empty where there are none.
+
+    Prices that are given later do not reach back: what is recorded stays unknown.
+    """
+    rows = [row for row in _charged(records, ()) if row.usd_spent is None and row.model in tariffs]
+    if any(tariffs[row.model].is_known or _has_gaps(row) for row in rows):
+        return "a reply came without a charge and without all the token counts that its price needs"
+    return "a reply came without a charge, and its model has no prices (--price)" if rows else ""
+
+
+def _has_gaps(row: Trace | Attempt) -> bool:
+    return row.prompt_tokens is None or row.generated_spent is None
+
+
 def kind_of(spec: str, budget: Budget) -> str:
     """The kind of a request under a budget of its own, and of all requests of a unit where ``budget`` is ``None``."""
     return spec if budget is None else f"{spec}@{budget}"
 
 
 def dearest_seen(records: Records, *, is_separate: bool) -> dict[str, float]:
-    """By kind, the most that has been paid at once: for a budget of a unit where each has a trace of its own
-    (``is_separate``), else for all of a unit."""
+    """By kind, the most that has been paid for one piece of work, all sittings together: for a budget of a unit where
+    each has a trace of its own (``is_separate``), else for all of a unit. A ladder of text (its traces have ``marks``)
+    is always paid for as one."""
+    ladders = {trace.model for trace in records.traces.values() if trace.marks}
     paid: dict[tuple[str, tuple[str, str, int]], float] = {}
     for row in _charged(records, ()):
-        at = (kind_of(row.model, row.budget if is_separate else None), (row.model, row.problem, row.sample))
+        is_apart = is_separate and row.model not in ladders
+        at = (kind_of(row.model, row.budget if is_apart else None), (row.model, row.problem, row.sample))
         paid[at] = paid.get(at, 0.0) + (row.usd_spent or 0.0)
     found: dict[str, float] = {}
     for (kind, _), usd in paid.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -17,8 +18,8 @@ T = TypeVar("T")
 class RetryPolicy(msgspec.Struct, frozen=True):
     """At most ``attempts`` tries, waiting ``first_wait_s`` and doubling up to ``longest_wait_s``, with full jitter.
 
-    A server that puts us off (`BackendError.is_busy`) has not failed: such tries are not counted, but given up after
-    ``patience_s`` seconds of waiting.
+    A server that puts us off (`BackendError.is_busy`) has not failed: such tries are not counted, but given up
+    ``patience_s`` seconds after the first.
 
     Full jitter (a uniform wait between zero and the bound) is the variant that spreads clients best:
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
@@ -31,10 +32,9 @@ class RetryPolicy(msgspec.Struct, frozen=True):
     patience_s: float = 3600.0
 
     def wait_s(self, failed: int, retry_after_s: float | None, jitter: float) -> float:
-        """Seconds to wait after the ``failed``-th try (from 1); a server's own wish comes first, within bounds."""
-        if retry_after_s is not None:
-            return min(retry_after_s, self.longest_wish_s)
-        return jitter * min(self.longest_wait_s, self.first_wait_s * 2.0 ** min(failed - 1, 30))
+        """Seconds to wait after the ``failed``-th try (from 1); a server's own wish is the least, within bounds."""
+        backoff = jitter * min(self.longest_wait_s, self.first_wait_s * 2.0 ** min(failed - 1, 30))
+        return backoff if retry_after_s is None else max(min(retry_after_s, self.longest_wish_s), backoff)
 
 
 async def with_retries(
@@ -43,10 +43,11 @@ async def with_retries(
     *,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     jitter: Callable[[], float] = random.random,
+    clock: Callable[[], float] = time.monotonic,
 ) -> T:
     """The result of ``call``, tried again while its `BackendError` says that this may help."""
     failed = put_off = 0
-    waited_s = 0.0
+    started_s = clock()
     while True:
         try:
             return await call()
@@ -55,8 +56,8 @@ async def with_retries(
                 put_off += 1
             else:
                 failed += 1
-            if not error.is_retryable or failed >= policy.attempts or waited_s >= policy.patience_s:
+            if not error.is_retryable or failed >= policy.attempts:
                 raise
-            wait_s = policy.wait_s(failed + put_off, error.retry_after_s, jitter())
-            waited_s += wait_s if error.is_busy else 0.0
-            await sleep(wait_s)
+            if error.is_busy and clock() - started_s >= policy.patience_s:
+                raise
+            await sleep(policy.wait_s(failed + put_off, error.retry_after_s, jitter()))

@@ -14,9 +14,11 @@ import msgspec
 from thinkcurve import asked, spoken
 from thinkcurve.asked import ChatSession
 from thinkcurve.backend import Generation, Stop
-from thinkcurve.batching import Batches
+from thinkcurve.batching import Batches, read_batches
+from thinkcurve.bounds import bounds_of
 from thinkcurve.budget import Budget, Control, Cut, cut, with_think_tags
-from thinkcurve.errors import BackendError
+from thinkcurve.errors import BackendError, UsageError
+from thinkcurve.opened import add
 from thinkcurve.pipeline import answer, attempt_of, cuts, shared_with, think
 from thinkcurve.plan import Plan, Unit
 from thinkcurve.problem import REFUSAL, Judgement, Verdict
@@ -25,12 +27,10 @@ from thinkcurve.purse import Purse, Spent, dearest_seen, is_paid, kind_of, openi
 from thinkcurve.recorder import Listener, Recorder
 from thinkcurve.served import serve
 from thinkcurve.session import Session
-from thinkcurve.spoken import TextSession
+from thinkcurve.spoken import TextSession, Thought
 from thinkcurve.store import Attempt, AttemptKey, Records, Trace, write_manifest
 from thinkcurve.tables import compact
 
-CHARACTERS_A_TOKEN = 2
-"""Few, so that what a prompt can cost is not taken for too little."""
 IN_FLIGHT_PER_SLOT = 2
 """Units open for each slot of a backend: one in the engine, one being judged, so that neither waits."""
 
@@ -73,19 +73,15 @@ def _open_purse(plan: Plan) -> Purse:
         return Purse(None)
     unpaid = [s.spec for s in plan.sessions if not is_paid(s.backend.model, s.tariff)]
     seen = dearest_seen(plan.records, is_separate=plan.study.is_separate)
-    return Purse(plan.study.max_usd, opening_usd(plan.records, unpaid), bounds=_bounds(plan), seen=seen)
+    return Purse(plan.study.max_usd, opening_usd(plan.records, unpaid), bounds=bounds_of(plan), seen=seen)
 
 
-def _bounds(plan: Plan) -> dict[str, float | None]:
-    """By kind, the most that a request can cost, where its provider bounds what it generates."""
-    found: dict[str, float | None] = {}
-    for session in plan.sessions:
-        most = plan.study.max_output_tokens or session.backend.model.max_output_tokens
-        if isinstance(session, ChatSession) and most is not None:
-            longest = max((asked.length_of(prompt) for prompt in plan.prompts[session.spec]), default=0)
-            usd = session.tariff.most_usd(prompt=longest // CHARACTERS_A_TOKEN, generated=most)
-            found |= {kind_of(session.spec, budget): usd for budget in plan.study.budgets}
-    return found
+def _check_none_pending(plan: Plan) -> None:
+    """Refuse to ask again what a batch was handed over for: it is paid for."""
+    pending = [batch for batch in read_batches(plan.run) if not batch.is_collected]
+    if pending:
+        n = sum(len(batch.items) for batch in pending)
+        raise UsageError(f"{n:,} requests are handed over as batch {pending[0].id}: collect them first, with --batch")
 
 
 def finish(plan: Plan) -> None:
@@ -110,6 +106,7 @@ class _Worker:
         if self.plan.study.batch:
             await Batches(self.plan, self.recorder, self.purse, self._came_back, say=say).run_all()
         else:
+            _check_none_pending(self.plan)
             await self._run_units()
         for error in self.recorder.lost.values():
             raise error
@@ -234,6 +231,9 @@ class _Worker:
         """A chat's answer, its trace recorded."""
         self.recorder.came(unit)
         trace = asked.trace_of(session, unit.prompt, unit.sample, budget, generation)
+        before = self.plan.records.traces.get(self._key(unit, budget))
+        if before is not None:  # paid for, and stopped before it was judged
+            trace = msgspec.structs.replace(trace, usd_spent=add(before.usd_spent, trace.usd_spent))
         self.recorder.record(trace)
         return Answered(trace, None, [budget], generation)
 
@@ -252,25 +252,38 @@ class _Worker:
             pieces += [([budget], budget) for budget in branched]
         found: list[Answered] = []
         for ladder, separate in pieces:
-            try:
-                trace = await self._text_trace(unit, session, ladder, separate)
-            except BackendError as error:
-                self.recorder.fail(unit, ladder, "trace", error)
-                continue
-            for made, served in spoken.cuts(trace, ladder):
-                found += await self._answer(unit, session, trace, made, served)
+            thought = await self._text_trace(unit, session, ladder, separate)
+            if thought.refusal is not None:
+                found.append(Answered(thought.trace, thought.refused, thought.missed, thought.refusal))
+            elif thought.error is not None:
+                self.recorder.fail(unit, thought.missed, "trace", thought.error)
+            for made, served in spoken.cuts(thought.trace, thought.reached):
+                if session.spec in self.recorder.lost:
+                    return found
+                found += await self._answer(unit, session, thought.trace, made, served)
+            if session.spec in self.recorder.lost:
+                break
         return found
 
-    async def _text_trace(self, unit: Unit, session: TextSession, ladder: list[Budget], separate: Budget) -> Trace:
-        known = self.plan.records.traces.get(self._key(unit, separate))
-        shared = self.plan.records.traces.get(self._key(unit, None))
+    async def _text_trace(self, unit: Unit, session: TextSession, ladder: list[Budget], separate: Budget) -> Thought:
+        """The thinking along a ladder, each piece recorded as it comes."""
+        traces = self.plan.records.traces
+        known, shared = traces.get(self._key(unit, separate)), traces.get(self._key(unit, None))
         if known is None and separate is not None and shared is not None and not self.plan.study.is_separate:
             known = spoken.branch(shared, separate)
-        trace = await spoken.think(session, unit.prompt, unit.sample, ladder, separate=separate, known=known)
-        if trace is not known:
+
+        def keep(trace: Trace) -> None:
             self.recorder.came(unit)
             self.recorder.record(trace)
-        return trace
+
+        thought = await spoken.think(
+            session, unit.prompt, unit.sample, ladder, separate=separate, known=known, keep=keep
+        )
+        if thought.refusal is not None:
+            self.recorder.came(unit)
+        if (thought.reached or thought.refusal) and traces.get(thought.trace.key) is not thought.trace:
+            self.recorder.record(thought.trace)
+        return thought
 
     async def _answer(
         self, unit: Unit, session: Session | TextSession, trace: Trace, made: Cut, served: list[Budget]

@@ -125,7 +125,7 @@ def _trace(
         generated_spent=n_spent,
         flops_spent=flops_spent(session, n_prompt + n_spent, usage.cached_tokens),
         wall_s=_share(generation, n_spent),
-        usd_spent=session.cost(usage, n_prompt, n_spent),
+        usd_spent=session.cost(usage, n_prompt, len(generation.token_ids or ())),
     )
 
 
@@ -134,7 +134,7 @@ def _answer(
 ) -> Generation:
     """The part after the thinking as a generation of its own, ``kept`` within the answer's reserve.
 
-    ``cached_tokens`` is all that came before it: none of that was computed for the answer.
+    ``cached_tokens`` is all that came before it: none of that was computed for the answer. Its trace bears the cost.
     """
     is_cut = len(generation.token_ids or ()) > n_before + len(kept)
     cached = None if generation.usage.cached_tokens is None else len(prompt.token_ids) + n_before
@@ -142,7 +142,7 @@ def _answer(
         text=session.tokenizer.decode(kept),
         stop=Stop.LENGTH if is_cut else generation.stop,
         token_ids=kept,
-        usage=msgspec.structs.replace(generation.usage, prompt_tokens=None, cached_tokens=cached),
+        usage=msgspec.structs.replace(generation.usage, prompt_tokens=None, cached_tokens=cached, usd=0.0),
         wall_s=_share(generation, len(kept)),
     )
     return at_stop(prompt.problem, own)

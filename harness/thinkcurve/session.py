@@ -139,10 +139,7 @@ def open_session(spec: str, backend: Backend, study: Study) -> Session:
             f"{study.samples} samples at temperature 0, as model {spec!r} is sampled, would be the same sample again; "
             "set a temperature, such as 0.8, or samples to 1"
         )
-    if study.control is Control.EXTEND and any(
-        m and m.strip() in study.wait for m in (thinking.open, thinking.ends_with)
-    ):
-        raise UsageError(f"wait {study.wait!r} holds a thinking marker of model {spec!r}; it is to make it think on")
+    check_wait(spec, study, thinking)
     markers = _markers(thinking, backend.tokenizer, study)
     return Session(
         spec=spec,
@@ -154,6 +151,13 @@ def open_session(spec: str, backend: Backend, study: Study) -> Session:
         sampling=sampling,
         tariff=tariff_of(spec, backend.model, study),
     )
+
+
+def check_wait(spec: str, study: Study, thinking: ThinkingFormat) -> None:
+    """Refuse a ``wait`` of control ``extend`` that would itself open or end the thinking."""
+    markers = [marker.strip() for marker in (thinking.open, thinking.ends_with, thinking.close)]
+    if study.control is Control.EXTEND and any(marker and marker in study.wait for marker in markers):
+        raise UsageError(f"wait {study.wait!r} holds a thinking marker of model {spec!r}; it is to make it think on")
 
 
 def sampling_of(study: Study, model: ModelInfo) -> Sampling:

@@ -3,27 +3,32 @@
 There are no token ids to cut at, so every budget is reached by a request of its own, which is given the tokens that are
 left to it and goes on with the text so far: the server counts. Where a piece was cut, its server reads text again that
 it wrote as tokens, and may split it into others; that is the price of text, and the reason why engines that take ids
-are asked with ids (`pipeline`).
+are asked with ids (`pipeline`). What each request brought is kept at once: where a later one fails, the rungs that were
+reached are answered, and the next run goes on from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from thinkcurve.asked import chat_prompt, chat_sampling
+from thinkcurve.asked import chat_prompt
 from thinkcurve.backend import Backend, Chat, Generation, Request, Stop
 from thinkcurve.budget import Budget, Control, Cut, Ending, ThinkingFormat
 from thinkcurve.compute import flops
-from thinkcurve.errors import BackendError, UsageError
+from thinkcurve.errors import BackendError
 from thinkcurve.opened import Opened, Prompt, add, graded, storable, with_words
 from thinkcurve.pipeline import at_stop, early_stops
-from thinkcurve.prices import tariff_of
 from thinkcurve.problem import Judgement, Message, Problem
 from thinkcurve.store import Attempt, Trace
 from thinkcurve.study import Study
+
+BYTES_A_TOKEN = 3
+"""Of text that nobody has counted yet."""
+SPARE = 8
+"""Tokens by which a count may be wrong: what is written between the parts, and pieces that are read otherwise again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,17 +56,36 @@ class TextSession(Opened):
             before = before.removeprefix("\n")
         return before + form.close + form.cue
 
-    def limit(self, top: Budget) -> int:
-        """The most thinking tokens under a budget."""
-        most = top if top is not None else (self.study.max_output_tokens or self.backend.model.max_output_tokens)
-        assert most is not None  # open_text refuses a natural end without a bound
-        return most
+    def limit(self, top: Budget, trace: Trace | None = None, prompt: Prompt | None = None) -> int:
+        """The most thinking tokens under a budget, as far as a trace of this prompt has room for them."""
+        most = top if top is not None else bound_of(self.backend, self.study)
+        assert most is not None  # `thinkcurve.ways.open_text` refuses a natural end without a bound
+        room = None if trace is None else self._room(trace, prompt)
+        return most if room is None else min(most, room)
+
+    def _room(self, trace: Trace, prompt: Prompt | None) -> int | None:
+        """The most thinking tokens that leave the answer its reserve; ``None`` where the context is not known.
+
+        Until the prompt was counted it is taken by its bytes, and at least one token is tried.
+        """
+        context, form = self.backend.model.context_tokens, self.thinking
+        if context is None or (trace.prompt_tokens is None and prompt is None):
+            return None
+        closing = max(form.wrap_up, form.empty, key=len) + form.close + form.cue
+        taken = about(closing) + len(trace.waits) * about(self.study.wait) + SPARE + self.study.answer_tokens
+        if prompt is not None:
+            taken += about(prompt.problem.answer_prefix)
+        if trace.prompt_tokens is not None:
+            return context - taken - trace.prompt_tokens
+        assert prompt is not None  # else nothing is known
+        told = sum(about(message.content) for message in prompt.messages)
+        return max(context - taken - told - about(self.opening), 1)
 
     def may_wait(self, trace: Trace, top: Budget) -> bool:
         """Whether a trace that the model ended is to be gone on with (control ``extend``)."""
         if self.study.control is not Control.EXTEND or not trace.ending.is_natural:
             return False
-        return (trace.thinking_tokens or 0) < self.limit(top) and len(trace.waits) < self.study.waits
+        return (trace.thinking_tokens or 0) < self.limit(top, trace) and len(trace.waits) < self.study.waits
 
     def request(self, prompt: Prompt, prefix: str, max_tokens: int, stop: tuple[str, ...], seed: int) -> Request:
         """A request to go on after ``prefix``."""
@@ -75,29 +99,14 @@ class TextSession(Opened):
         )
 
 
-def open_text(spec: str, backend: Backend, study: Study) -> TextSession:
-    """A session of text, or a `UsageError` where this model cannot do what the study asks."""
-    thinking = backend.model.thinking
-    if thinking is None:
-        raise UsageError(
-            f"model {spec!r} has no known thinking markers, so there is no thinking to cut; give option thinking, such "
-            "as --model-option thinking=think, or use control native, effort or prompt where it has them"
-        )
-    if None in study.budgets and not (study.max_output_tokens or backend.model.max_output_tokens):
-        raise UsageError(
-            f"budget none of model {spec!r} needs a bound, since nothing says how long its context is: "
-            "--set max_output_tokens=N"
-        )
-    sampling, leaves = chat_sampling(spec, study)
-    return TextSession(
-        spec=spec,
-        backend=backend,
-        study=study,
-        sampling=sampling,
-        leaves_sampling=leaves,
-        tariff=tariff_of(spec, backend.model, study),
-        thinking=thinking,
-    )
+def about(text: str) -> int:
+    """About how many tokens a text has."""
+    return -(-len(text.encode("utf-8", "replace")) // BYTES_A_TOKEN)
+
+
+def bound_of(backend: Backend, study: Study) -> int | None:
+    """How far thinking may go that no budget ends."""
+    return study.max_output_tokens or backend.model.max_output_tokens
 
 
 def plan_traces(trace: Trace | None, ladder: Sequence[Budget]) -> tuple[list[Budget], list[Budget]]:
@@ -130,7 +139,7 @@ def branch(trace: Trace, budget: int) -> Trace:
         wait_endings=trace.wait_endings[:waits],
         generated_spent=0,
         usd_spent=None if trace.usd_spent is None else 0.0,
-        wall_s=None if trace.wall_s is None else 0.0,
+        wall_s=None if trace.wall_s is None else trace.wall_s * n / (trace.thinking_tokens or 1),
     )
 
 
@@ -140,7 +149,27 @@ def covers(session: TextSession, trace: Trace | None, budget: Budget) -> bool:
         return False
     if trace.ending is not Ending.BUDGET:
         return True
-    return (trace.thinking_tokens or 0) >= session.limit(budget)
+    return budget is not None and (trace.thinking_tokens or 0) >= budget
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """How far the thinking along a ladder came.
+
+    ``reached`` are the budgets that the trace serves, ``missed`` those above it, which an ``error`` or a ``refusal``
+    of the model kept it from.
+    """
+
+    trace: Trace
+    reached: list[Budget]
+    missed: list[Budget]
+    error: BackendError | None = None
+    refusal: Generation | None = None
+
+    @property
+    def refused(self) -> Cut:
+        """What the missed budgets have of a model that refused: all that it thought, ended by itself."""
+        return Cut((), Ending.EOS, self.trace.text, self.trace.thinking_tokens or 0)
 
 
 async def think(
@@ -151,15 +180,34 @@ async def think(
     *,
     separate: Budget | None = None,
     known: Trace | None = None,
-) -> Trace:
-    """The trace that serves every budget of an ascending ladder; a ``known`` shorter one is gone on with."""
+    keep: Callable[[Trace], None] = lambda _: None,
+) -> Thought:
+    """The trace along an ascending ladder; a ``known`` shorter one is gone on with.
+
+    ``keep`` is given the trace as it is after each piece.
+    """
     trace = known or _empty(session, prompt, sample, separate)
-    for budget in ladder:
-        while not covers(session, trace, budget):
-            if trace.ending.is_natural:
-                trace = _waiting(session, trace)
-            trace = await _think_on(session, prompt, sample, budget, separate, trace)
-    return trace
+    for place, budget in enumerate(ladder):
+        reached, missed = [*ladder[:place]], [*ladder[place:]]
+        while not covers(session, trace := _ended(session, prompt, trace, budget), budget):
+            before = _waiting(session, trace) if trace.ending.is_natural else trace
+            try:
+                found = await _think_on(session, prompt, sample, budget, separate, before)
+            except BackendError as error:
+                return Thought(trace, reached, missed, error=error)
+            if isinstance(found, Generation):
+                return Thought(trace, reached, missed, refusal=found)
+            trace = _ended(session, prompt, found, budget)
+            keep(trace)
+    return Thought(trace, [*ladder], [])
+
+
+def _ended(session: TextSession, prompt: Prompt, trace: Trace, top: Budget) -> Trace:
+    """A trace as it is, but ended by the context where that, or the bound of a natural end, leaves no more room."""
+    n = trace.thinking_tokens or 0
+    if trace.ending is not Ending.BUDGET or (top is not None and n >= top) or n < session.limit(top, trace, prompt):
+        return trace
+    return msgspec.structs.replace(trace, ending=Ending.CONTEXT)
 
 
 def _empty(session: TextSession, prompt: Prompt, sample: int, separate: Budget) -> Trace:
@@ -201,13 +249,13 @@ def _waiting(session: TextSession, trace: Trace) -> Trace:
 
 async def _think_on(
     session: TextSession, prompt: Prompt, sample: int, top: Budget, separate: Budget, known: Trace
-) -> Trace:
-    """One piece of thinking, up to ``top``.
+) -> Trace | Generation:
+    """One piece of thinking, up to ``top``, or the generation with which the model refused it.
 
     A natural end at exactly ``top`` tokens is not seen by it, and counts as forced (`cut`).
     """
     n = known.thinking_tokens or 0
-    wanted = session.limit(top) - n
+    wanted = max(session.limit(top, known, prompt) - n, 1)
     position = f"trace+{n}" if n else "trace"
     request = session.request(
         prompt,
@@ -217,10 +265,12 @@ async def _think_on(
         session.seed(prompt, sample, position, separate),
     )
     generation = await session.generate(request)
-    new, ending = _counted(session, generation, wanted, is_natural_end=top is None)
+    if generation.stop is Stop.REFUSAL:
+        return generation
+    new, ending = _counted(session, generation, wanted)
     usage = generation.usage
     text = known.text + storable(generation.text)
-    is_first = known.prompt_tokens is None
+    is_first = not known.text  # only then is what is read the prompt alone
     return msgspec.structs.replace(
         known,
         prompt_tokens=usage.prompt_tokens if is_first else known.prompt_tokens,
@@ -236,27 +286,31 @@ async def _think_on(
     )
 
 
-def _counted(session: TextSession, generation: Generation, wanted: int, *, is_natural_end: bool) -> tuple[int, Ending]:
+def _counted(session: TextSession, generation: Generation, wanted: int) -> tuple[int, Ending]:
     """How many tokens of thinking a piece holds by its server's count, and how it ended.
 
-    Servers count the marker that ended it too: one token is taken for it.
+    Servers count the marker that ended it too: one token is taken for it. Some have one word for a full context and
+    for ``max_tokens``.
     """
-    counted = generation.usage.generated_tokens
+    counted, n_prompt = generation.usage.generated_tokens, generation.usage.prompt_tokens
     if counted is None:
         raise BackendError(
             f"{session.spec} does not count the tokens of a reply, so no budget can be kept", is_fatal=True
         )
     if counted > wanted:
-        raise BackendError(f"{session.spec} generated {counted} tokens where {wanted} were allowed", is_fatal=True)
-    if generation.stop is Stop.LENGTH:
-        if counted < wanted:
-            raise BackendError(
-                f"{session.spec} stopped at {counted} tokens where {wanted} were allowed: a limit of its server's own"
-            )
-        return counted, Ending.CONTEXT if is_natural_end else Ending.BUDGET
+        raise BackendError(f"{session.spec} generated {counted} tokens where {wanted} were allowed")
     if generation.stop is Stop.CONTEXT:
         return counted, Ending.CONTEXT
-    return max(counted - 1, 0), Ending.EOS if generation.stop is Stop.EOS else Ending.CLOSED
+    if generation.stop is not Stop.LENGTH:
+        return max(counted - 1, 0), Ending.EOS if generation.stop is Stop.EOS else Ending.CLOSED
+    if counted == wanted:
+        return counted, Ending.BUDGET
+    context = session.backend.model.context_tokens
+    if context is not None and n_prompt is not None and n_prompt + counted + SPARE >= context:
+        return counted, Ending.CONTEXT
+    raise BackendError(
+        f"{session.spec} stopped at {counted} tokens where {wanted} were allowed: a limit of its server's own"
+    )
 
 
 def cuts(trace: Trace, ladder: Sequence[Budget]) -> list[tuple[Cut, list[Budget]]]:

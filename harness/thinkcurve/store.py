@@ -42,7 +42,11 @@ class Trace(msgspec.Struct, frozen=True, tag_field="event", tag="trace"):
     the markers. ``wall_s`` is seconds from request to end under the study's concurrency; it, ``generated_spent`` and
     ``flops_spent`` are sums over continuations. ``cached_tokens`` is what the engine took from its KV cache. ``waits``
     says after how many tokens the model ended its thinking (``wait_endings``: how) and was told to go on (control
-    ``extend``), by ``wait_tokens`` tokens of ours, which are among ``token_ids``.
+    ``extend``), by ``wait_tokens`` tokens of ours, which are among ``token_ids``. ``thinking_source`` says who counted
+    ``thinking_tokens``: ``ids`` (these), ``provider``, ``parser``, ``client`` or ``unknown``. Where only text goes in
+    and out, ``marks`` holds by turns a number of tokens and of characters of ``text``: where it can be cut.
+    ``visibility`` is how much of the thinking ``text`` is, ``served_by`` the version of the model that answered.
+    ``usd_spent`` is what its generations cost; of one that held thinking and answer, all of it.
     """
 
     model: str

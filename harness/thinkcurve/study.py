@@ -108,7 +108,8 @@ SAMPLING = ("temperature", "top_p", "top_k", "min_p")
 
 
 def check_study(study: Study, where: str = "study") -> Study:
-    """The study itself, or a `UsageError` naming the first key that is wrong."""
+    """The study with its control and levels read from their names, or a `UsageError` naming the first wrong key."""
+    study = _read_names(study, where)
     check_ladder(study.budgets, f"{where}: budgets", study.control)
     for key, values in (("models", study.models), ("tasks", study.tasks)):
         if not values:
@@ -134,6 +135,21 @@ def check_study(study: Study, where: str = "study") -> Study:
             if spec not in specs:
                 near = did_you_mean(spec, specs)
                 raise UsageError(f"{where}: {kind}_options names {spec!r}, which is no {kind} of the study.{near}")
+    return study
+
+
+def _read_names(study: Study, where: str) -> Study:
+    """A study made in Python may name its control and its levels of effort by their words."""
+    named: Any = study
+    if not isinstance(named.control, Control):
+        raw = str(named.control)
+        if raw not in _choices("control"):
+            raise UsageError(f"{where}: control {raw!r} is not known.{did_you_mean(raw, _choices('control'))}")
+        study = msgspec.structs.replace(study, control=Control(raw))
+    if any(isinstance(budget, str) for budget in named.budgets):
+        is_level = study.control is Control.EFFORT
+        steps: Any = tuple(_step(b, where, is_level=is_level) for b in named.budgets)
+        study = msgspec.structs.replace(study, budgets=steps)
     return study
 
 

@@ -138,9 +138,21 @@ def check_prices(prices: Mapping[str, Mapping[str, float]], where: str, models: 
                 )
 
 
+SMALLEST = 1e-9
+"""Dollars that are still written in full; below, a power of ten says more than a row of zeros."""
+
+
 def format_usd(usd: float) -> str:
-    """Dollars for people: cents, and two digits of what is below ten cents."""
-    if usd == 0 or usd >= 0.0995:
+    """Dollars for people: cents, two digits of what is below ten cents, and in words what is no sum of money."""
+    if math.isnan(usd):
+        return "unknown"
+    if usd < 0:
+        return f"-{format_usd(-usd)}"
+    if usd == 0:
+        return "$0.00"
+    if usd >= 0.0995:
         return f"${usd:,.2f}"
+    if usd < SMALLEST:
+        return f"${usd:.1e}"
     digits = 1 - math.floor(math.log10(usd))
     return f"${usd:.{digits}f}"

@@ -91,6 +91,12 @@ async def test_levels_of_effort_are_a_ladder_of_their_own(tmp_path: Path) -> Non
     assert read_manifest(tmp_path).study == EFFORT
 
 
+async def test_a_study_made_in_python_may_name_levels_and_control(tmp_path: Path) -> None:
+    named: Any = Study(models=("chat",), tasks=("doubling",), budgets=("low", "high"), control="effort")  # type: ignore[arg-type]
+    run = await swept(tmp_path, named, ScriptedChat(answered))
+    assert set(run.attempts["effort"]) == {"low", "high"}
+
+
 async def test_a_provider_is_told_in_words_where_it_takes_no_ids(tmp_path: Path) -> None:
     backend = Noting(answered)
     study = msgspec.structs.replace(NATIVE, budgets=(0, 64), control=Control.PROMPT)
@@ -197,6 +203,8 @@ async def test_a_stopped_run_asks_only_for_what_is_missing(tmp_path: Path) -> No
         ({"budgets": (64, 4096)}, NativeBudgets(most=1000), "at least 1 and at most 1000, or 0"),
         ({"budgets": (64, None)}, NativeBudgets(has_natural=False), "wants a budget of thinking"),
         ({"top_p": 0.5}, NativeBudgets(), "top_p alone would leave model 'chat' at a temperature"),
+        ({"answer_tokens": 5}, NativeBudgets(), "max_output_tokens bounds thinking and answer together"),
+        ({"chat_template": False}, NativeBudgets(), "drop --no-chat-template"),
         ({"batch": True}, NativeBudgets(), "model 'chat' has no batch interface"),
     ],
 )

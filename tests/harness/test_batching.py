@@ -122,8 +122,57 @@ async def test_one_bad_request_of_a_batch_stops_nothing(tmp_path: Path) -> None:
 async def test_faults_on_the_way_are_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.random", lambda: 0.0)
     fault = BackendError("503", is_retryable=True)
-    run = await swept(tmp_path, Counting(faults=[fault, None, fault, None, fault]))
+    busy = BackendError("429", is_retryable=True, is_busy=True)
+    run = await swept(tmp_path, Counting(faults=[busy, None, fault, None, fault]))
     assert len(run.attempts) == 80
+
+
+async def test_a_submission_that_may_have_been_taken_is_not_sent_again(tmp_path: Path) -> None:
+    backend = Counting(faults=[BackendError("no answer in 600 s", is_retryable=True)])
+    with pytest.raises(BackendError, match="no answer"):
+        await swept(tmp_path, backend)
+    assert backend.handed == []
+
+
+async def test_stopping_in_the_middle_of_a_submission_does_not_lose_its_name(tmp_path: Path) -> None:
+    class Slow(Counting):
+        async def submit(self, requests: Any) -> str:
+            batch = await super().submit(requests)
+            await asyncio.sleep(0.5)
+            return batch
+
+    backend = Slow()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(swept(tmp_path, backend), timeout=0.4)
+    assert len(read_batches(tmp_path)) == len(backend.handed) == 1
+
+
+async def test_a_batch_that_is_gone_is_asked_again_by_the_next_run(tmp_path: Path) -> None:
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(swept(tmp_path, Counting(ends_after=10**9)), timeout=1.0)
+    run = await swept(tmp_path, Counting())
+    assert (len(run.attempts), len(run.failures)) == (0, 80)
+    assert all("there is no batch" in error for error in run.failures["error"])
+    assert len((await swept(tmp_path, Counting())).attempts) == 80
+
+
+async def test_a_pending_batch_is_not_forgotten_by_a_run_without_batches(tmp_path: Path) -> None:
+    store: dict[Any, bytes] = {}
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(swept(tmp_path, Counting(store=store, ends_after=10**9)), timeout=1.0)
+    with pytest.raises(UsageError, match=r"80 requests are handed over .* --batch"):
+        await swept(tmp_path, Counting(store=store), NATIVE)
+
+
+async def test_what_is_pending_counts_against_the_allowance(tmp_path: Path) -> None:
+    prices = {"chat": {"input": 2.0, "output": 10.0}}
+    study = msgspec.structs.replace(STUDY, prices=prices, max_output_tokens=400, max_usd=0.05)
+    store: dict[Any, bytes] = {}
+    for _ in range(3):
+        waiting = Counting(store=store, ends_after=10**9)
+        with pytest.raises((TimeoutError, Spent)):
+            await asyncio.wait_for(swept(tmp_path, waiting, study), timeout=0.7)
+    assert sum(len(batch.items) for batch in read_batches(tmp_path)) * 400 * 5e-6 <= 0.05
 
 
 async def test_a_batch_costs_its_part_of_the_price(tmp_path: Path) -> None:

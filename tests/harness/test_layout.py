@@ -20,7 +20,7 @@ FLOORS = [
     {"study"},
     {"store", "tables"},
     {"answers", "subset", "selection", "regrade"}
-    | {"prices", "purse", "opened", "session", "asked", "spoken", "ways", "pipeline", "served"}
+    | {"prices", "purse", "bounds", "opened", "session", "asked", "spoken", "ways", "pipeline", "served"}
     | {"plan", "recorder", "batching", "runner"},
     {"analysis", "interop", "run", "testing"},
     {"report"},

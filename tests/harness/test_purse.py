@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from records import a_trace, an_attempt
 from thinkcurve.backend import ModelInfo
 from thinkcurve.errors import UsageError
-from thinkcurve.purse import Purse, Spent, check_known, dearest_seen, is_paid, opening_usd, spent
+from thinkcurve.purse import FEW, Purse, Spent, check_known, dearest_seen, is_paid, opening_usd, spent
 from thinkcurve.store import Records
 from thinkcurve.tariff import UNKNOWN, Tariff
 
@@ -44,11 +44,25 @@ def test_with_a_bound_as_many_begin_as_it_lets() -> None:
     assert begun(Purse(1.0, spent_usd=0.5, bounds={"": 0.3})) == 1
 
 
-def test_a_bound_above_the_allowance_lets_one_begin_alone_and_then_the_dearest_counts() -> None:
+def test_a_bound_above_the_allowance_lets_a_few_begin_one_by_one_and_then_the_dearest_counts() -> None:
     purse = Purse(1.0, bounds={"": 40.0})
+    for _ in range(FEW):
+        assert begun(purse) == 1
+        purse.end(0.05)
+    assert begun(purse) == 12
+
+
+def test_a_cheap_first_request_lets_no_crowd_of_dear_ones_begin() -> None:
+    purse = Purse(1.0, bounds={"": 0.4})
+    assert begun(purse) == 2
+    purse.end(0.001)
+    assert begun(purse) == 1, "each may still cost its bound"
+
+
+def test_what_an_earlier_sitting_began_is_owed() -> None:
+    purse = Purse(1.0, bounds={"": 0.4})
+    purse.owe("")
     assert begun(purse) == 1
-    purse.end(0.2)
-    assert begun(purse) == 4
 
 
 def test_nothing_begins_when_the_dearest_would_not_fit() -> None:

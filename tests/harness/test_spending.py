@@ -53,6 +53,21 @@ async def test_a_run_stops_within_its_allowance_and_a_larger_one_goes_on(tmp_pat
     assert len(done.attempts) == len(whole.attempts)
 
 
+async def test_a_run_gone_on_with_at_other_prices_has_one_price(tmp_path: Path) -> None:
+    few = msgspec.structs.replace(STUDY, limit=5)
+    first = await swept(tmp_path, few)
+    dear = {"chat": {"input": 4.0, "output": 20.0}}
+    said: list[str] = []
+    given = Given({"chat": ScriptedChat(slow, is_local=False)}, {"doubling": Doubling()})
+    grown = await sweep_async(msgspec.structs.replace(STUDY, prices=dear, limit=6), tmp_path, given, warn=said.append)
+    assert any("prices have changed" in text for text in said)
+    for key, attempt in first.records.attempts.items():
+        assert grown.records.attempts[key].usd == pytest.approx(2 * (attempt.usd or 0))
+    assert load_run(tmp_path).records.attempts == grown.records.attempts
+    paid = {key: trace.usd_spent for key, trace in first.records.traces.items()}
+    assert {key: grown.records.traces[key].usd_spent for key in paid} == paid
+
+
 async def test_an_allowance_without_a_price_is_refused_before_a_token_is_spent(tmp_path: Path) -> None:
     asked = []
 
@@ -72,3 +87,13 @@ async def test_models_that_nobody_is_paid_for_are_not_stopped(tmp_path: Path) ->
     done = load_run(tmp_path).attempts
     assert (done["model"] == "local").sum() == 40
     assert 0 < (done["model"] == "chat").sum() < 40
+
+
+async def test_a_generation_that_the_engine_budgets_is_charged_once(tmp_path: Path) -> None:
+    study = msgspec.structs.replace(
+        STUDY, models=("local",), prices={"local": PRICES["chat"]}, samples=1, control=Control.SERVER, budgets=(1, 8)
+    )
+    run = await swept(tmp_path, study)
+    paid = run.traces["usd_spent"].sum() + run.attempts["usd_spent"].sum()
+    assert paid == pytest.approx(run.attempts["usd"].sum(), rel=0.5)
+    assert (run.attempts["usd_spent"] == 0).all()

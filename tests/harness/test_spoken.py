@@ -14,7 +14,9 @@ from thinkcurve.budget import Control, Cut, Ending
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.opened import Prompt
 from thinkcurve.plan import Given
-from thinkcurve.run import Run, sweep_async
+from thinkcurve.problem import Verdict
+from thinkcurve.purse import spent
+from thinkcurve.run import Run, load_run, sweep_async
 from thinkcurve.spoken import TextSession, answer, cut, cuts, plan_traces, think
 from thinkcurve.store import Trace
 from thinkcurve.study import Study
@@ -117,7 +119,8 @@ class Uncounted(Counting):
 async def test_a_server_with_a_limit_of_its_own_gives_failures_and_no_false_budget(tmp_path: Path) -> None:
     run = await swept(tmp_path, msgspec.structs.replace(STUDY, budgets=(0, 8)), Limited())
     assert all("a limit of its server's own" in error for error in run.failures["error"])
-    assert len(run.failures) == 2 * 8, "two budgets of the eight problems with five words or more, one for the marker"
+    assert len(run.failures) == 8, "the upper budget of the eight problems with five words or more, one for the marker"
+    assert [point.n_problems for point in run.curves()[0].points] == [20, 12]
 
 
 async def test_a_server_that_does_not_count_is_given_up_at_once(tmp_path: Path) -> None:
@@ -164,7 +167,7 @@ async def test_ladders_in_any_order_give_the_cuts_of_the_whole_thinking(ladders:
         assert sorted([*shared, *branched]) == ladder
         if not shared:
             continue
-        trace = await think(session, prompt, 0, shared, known=trace)
+        trace = (await think(session, prompt, 0, shared, known=trace)).trace
         for made, served in cuts(trace, shared):
             for budget in served:
                 assert budget is not None
@@ -179,3 +182,160 @@ async def test_text_is_asked_for_in_messages_with_a_prefix(tmp_path: Path) -> No
     await swept(tmp_path, msgspec.structs.replace(STUDY, limit=1), backend)
     chats = [request.prompt for request in backend.heard]
     assert all(isinstance(chat, Chat) and chat.prefix is not None for chat in chats)
+
+
+PRICES = {"input": 1.0, "output": 10.0}
+LONG = [f" w{i}" for i in range(300)]
+
+
+def rambler(asked: Asked) -> str:
+    """Thinks 300 words, and is always right."""
+    return "".join(LONG) if asked.wants_thinking else f"\\boxed{{{2 * int(asked.prompt.split()[-1].split('<')[0])}}}"
+
+
+class Paid(ScriptedText):
+    """Rambles, adds up what it charged, and makes of its requests by number, first is 1, what ``change`` says."""
+
+    def __init__(self, change: Any = lambda n, made: made, **options: Any) -> None:
+        super().__init__(rambler, **options)
+        self.heard: list[Request] = []
+        self.usd = 0.0
+        self._change = change
+
+    async def generate(self, request: Request) -> Generation:
+        self.heard.append(request)
+        made = self._change(len(self.heard), await super().generate(request))
+        assert isinstance(made, Generation)
+        assert made.usage.prompt_tokens is not None
+        assert made.usage.generated_tokens is not None
+        self.usd += (made.usage.prompt_tokens * 1.0 + made.usage.generated_tokens * 10.0) / 1e6
+        return made
+
+
+def failing_at(number: int, **how: Any) -> Any:
+    def change(n: int, made: Generation) -> Generation:
+        if n == number:
+            raise BackendError("HTTP 400", **how)
+        return made
+
+    return change
+
+
+async def test_a_failure_keeps_what_was_thought_and_fails_only_the_budgets_above(tmp_path: Path) -> None:
+    study = msgspec.structs.replace(STUDY, budgets=(16, 64, 90), limit=1, prices={"text": PRICES}, max_usd=100.0)
+    backend = Paid(failing_at(3))
+    run = await swept(tmp_path, study, backend)
+    assert [(point.budget, point.n_problems) for point in run.curves()[0].points] == [(16, 1), (64, 1), (90, 0)]
+    assert [failure.budget for failure in run.records.failures.values()] == [90]
+    assert spent(run.records) == pytest.approx(backend.usd)
+    asked_before = len(backend.heard)
+    run = await swept(tmp_path, study, backend)
+    assert (len(run.records.failures), len(backend.heard) - asked_before) == (0, 2), "the last piece and its answer"
+    assert spent(run.records) == pytest.approx(backend.usd)
+
+
+async def test_each_piece_is_recorded_before_the_next_is_asked_for(tmp_path: Path) -> None:
+    study = msgspec.structs.replace(STUDY, budgets=(16, 64), limit=1)
+    with pytest.raises(BackendError):
+        await swept(tmp_path, study, Paid(failing_at(2, is_fatal=True)))
+    trace = load_run(tmp_path).records.traces[("text", "doubling/test/0", 0, None)]
+    assert (trace.thinking_tokens, trace.ending) == (16, Ending.BUDGET)
+
+
+async def test_a_model_that_is_lost_is_asked_nothing_more(tmp_path: Path) -> None:
+    study = msgspec.structs.replace(STUDY, models=("text", "other"), budgets=(0, 3, 8), limit=1, traces="separate")
+    backend = Paid(failing_at(2, is_fatal=True))
+    with pytest.raises(BackendError):
+        await sweep_async(study, tmp_path, Given({"text": backend, "other": Counting()}, {"doubling": Doubling()}))
+    assert len(backend.heard) == 2
+    assert {a.model for a in load_run(tmp_path).records.attempts.values() if a.budget == 8} == {"other"}
+
+
+@pytest.mark.parametrize("word", [Stop.CONTEXT, Stop.LENGTH])
+async def test_thinking_leaves_the_answer_its_reserve_in_the_context(tmp_path: Path, word: Stop) -> None:
+    def change(_: int, made: Generation) -> Generation:
+        return msgspec.structs.replace(made, stop=word) if made.stop is Stop.CONTEXT else made
+
+    study = msgspec.structs.replace(STUDY, budgets=(16, 83), limit=3)
+    run = await swept(tmp_path, study, Paid(change, context_tokens=100))
+    assert [(point.n_problems, point.accuracy) for point in run.curves()[0].points] == [(3, 1.0), (3, 1.0)]
+    for attempt in run.records.attempts.values():
+        if attempt.budget == 83:
+            assert (attempt.ending, attempt.is_forced) == (Ending.CONTEXT, True)
+            assert 60 < (attempt.thinking_tokens or 0) < 100 - 16 - 7
+
+
+async def test_a_prompt_longer_than_it_looks_fills_the_context_and_is_no_limit_of_the_servers(tmp_path: Path) -> None:
+    def change(_: int, made: Generation) -> Generation:
+        return msgspec.structs.replace(made, stop=Stop.LENGTH) if made.stop is Stop.CONTEXT else made
+
+    backend = Paid(change, context_tokens=200)
+    task = Doubling(1, question="+ " * 100 + "{}")  # two bytes a token
+    study = msgspec.structs.replace(STUDY, budgets=(150,))
+    run = await sweep_async(study, tmp_path, Given({"text": backend}, {"doubling": task}))
+    trace = next(iter(run.records.traces.values()))
+    assert (trace.ending, backend.heard[0].max_tokens > (trace.thinking_tokens or 0)) == (Ending.CONTEXT, True)
+
+
+async def test_a_budget_that_fits_no_prompt_is_refused(tmp_path: Path) -> None:
+    study = msgspec.structs.replace(STUDY, budgets=(16, 84))
+    with pytest.raises(UsageError, match="budget 84 does not fit"):
+        await swept(tmp_path, study, Paid(context_tokens=100))
+
+
+async def test_a_budget_that_a_natural_end_would_not_reach_is_refused(tmp_path: Path) -> None:
+    study = msgspec.structs.replace(STUDY, budgets=(16, 64, None), max_output_tokens=64, limit=1)
+    with pytest.raises(UsageError, match="budget 64 is not below budget none"):
+        await swept(tmp_path, study, Paid())
+    run = await swept(tmp_path, msgspec.structs.replace(study, max_output_tokens=65), Paid())
+    assert [point.thinking_tokens for point in run.curves()[0].points] == [16, 64, 65]
+
+
+async def test_a_model_that_refuses_in_its_thinking_is_not_asked_for_an_answer(tmp_path: Path) -> None:
+    def change(n: int, made: Generation) -> Generation:
+        return msgspec.structs.replace(made, stop=Stop.REFUSAL, text="I cannot") if n == 2 else made
+
+    study = msgspec.structs.replace(STUDY, budgets=(4, 8, 40), limit=1, prices={"text": PRICES}, max_usd=100.0)
+    backend = Paid(change)
+    run = await swept(tmp_path, study, backend)
+    verdicts = {key[-1]: (a.verdict, a.reason) for key, a in run.records.attempts.items()}
+    assert verdicts.pop(4)[0] is Verdict.CORRECT
+    assert verdicts == dict.fromkeys((8, 40), (Verdict.NO_ANSWER, "refusal"))
+    assert (len(backend.heard), run.records.failures) == (3, {})
+    assert spent(run.records) == pytest.approx(backend.usd)
+
+
+async def test_a_branch_took_its_part_of_the_time(tmp_path: Path) -> None:
+    def change(_: int, made: Generation) -> Generation:
+        return msgspec.structs.replace(made, wall_s=float(made.usage.generated_tokens or 0))
+
+    study = msgspec.structs.replace(STUDY, budgets=(100, 250), limit=1)
+    await swept(tmp_path, study, Paid(change))
+    run = await swept(tmp_path, msgspec.structs.replace(study, budgets=(100, 110, 250)), Paid(change))
+    assert [point.wall_s for point in run.curves()[0].points] == [101.0, 111.0, 251.0]
+
+
+async def test_a_wait_that_ends_the_thinking_and_a_study_without_template_are_refused(tmp_path: Path) -> None:
+    study = msgspec.structs.replace(STUDY, control=Control.EXTEND, wait="</think> Wait")
+    with pytest.raises(UsageError, match="holds a thinking marker"):
+        await swept(tmp_path, study)
+    with pytest.raises(UsageError, match="chat_template=false"):
+        await swept(tmp_path, msgspec.structs.replace(STUDY, chat_template=False))
+
+
+async def test_a_reply_of_a_token_too_many_fails_alone(tmp_path: Path) -> None:
+    def change(n: int, made: Generation) -> Generation:
+        usage = msgspec.structs.replace(made.usage, generated_tokens=9)
+        return msgspec.structs.replace(made, usage=usage) if n == 1 else made
+
+    study = msgspec.structs.replace(STUDY, budgets=(8,), limit=3)
+    run = await swept(tmp_path, study, Paid(change))
+    assert [failure.error for failure in run.records.failures.values()] == [
+        "text generated 9 tokens where 8 were allowed"
+    ]
+    assert len(run.records.attempts) == 2
+
+
+async def test_all_budgets_of_a_trace_have_the_same_prompt(tmp_path: Path) -> None:
+    run = await swept(tmp_path, msgspec.structs.replace(STUDY, limit=3))
+    assert run.attempts.groupby("problem")["prompt_tokens"].nunique().tolist() == [1, 1, 1]

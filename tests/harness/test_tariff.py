@@ -1,5 +1,7 @@
 """What a request costs: by hand, and what holds for every tariff."""
 
+import math
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -154,6 +156,12 @@ def test_prices_of_a_model_that_the_study_lacks_are_refused() -> None:
         (0.0999, "$0.10"),
         (0.42, "$0.42"),
         (1234.5, "$1,234.50"),
+        (-0.01, "-$0.010"),
+        (-0.0, "$0.00"),
+        (5e-324, "$4.9e-324"),
+        (math.inf, "$inf"),
+        (-math.inf, "-$inf"),
+        (math.nan, "unknown"),
     ],
 )
 def test_dollars_are_written_for_people(usd: float, text: str) -> None:
