@@ -183,20 +183,23 @@ class Batches:
         self, spec: str, backend: Batching, requests: dict[str, Request], items: dict[str, tuple[str, int, Budget]]
     ) -> None:
         """Submit, and write down the name at once. Tried again only where nothing can have been taken."""
-        for _ in range(self._retry.attempts):
-            try:
-                batch = await backend.submit(requests)
-                break
-            except BackendError as error:
-                if not (error.is_busy or (error.is_fatal and error.is_retryable)):
-                    raise
-                refused = error
-                await asyncio.sleep(self._retry.wait_s(1, error.retry_after_s, 1.0))
-        else:
-            raise refused
+        batch = await self._taken(backend, requests)
         self._batches.append(Batch(spec, batch, items))
         write_batches(self._plan.run, self._batches)
         self._say(f"{spec}: handed over {len(items):,} requests as batch {batch}")
+
+    async def _taken(self, backend: Batching, requests: dict[str, Request]) -> str:
+        """The provider's name of a new batch."""
+        tried = 0
+        while True:
+            try:
+                return await backend.submit(requests)
+            except BackendError as error:
+                tried += 1
+                was_not_taken = error.is_busy or (error.is_fatal and error.is_retryable)  # put off, or not reached
+                if not was_not_taken or tried >= self._retry.attempts:
+                    raise
+                await asyncio.sleep(self._retry.wait_s(tried, error.retry_after_s, 1.0))
 
     async def _collect_ended(self) -> None:
         for batch in self._pending():
