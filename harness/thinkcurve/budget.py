@@ -178,11 +178,6 @@ def parse_budget(text: str) -> Budget:
     return int(word[:LARGEST_DIGITS])
 
 
-def parse_ladder(text: str) -> tuple[Budget, ...]:
-    """A ladder from comma-separated text, such as ``0,64,256,none``; checked by `check_ladder`."""
-    return check_ladder([parse_budget(part) for part in text.split(",")], where="--budgets")
-
-
 def check_ladder(
     budgets: Sequence[Budget], where: str = "budgets", control: Control = Control.TRUNCATE
 ) -> tuple[Budget, ...]:

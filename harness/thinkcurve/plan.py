@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import time
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field

@@ -6,6 +6,7 @@ import datetime
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,11 @@ def now() -> str:
 
 def versions() -> dict[str, str]:
     """Python and the packages that can change a result, those installed."""
+    return dict(_versions())
+
+
+@cache  # reading them takes 40 ms
+def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:

@@ -25,8 +25,8 @@ from thinkcurve.problem import Judgement, Message, Problem
 from thinkcurve.store import Attempt, Trace
 from thinkcurve.study import Study
 
-BYTES_A_TOKEN = 3
-"""Of text that nobody has counted yet."""
+BYTES_A_TOKEN = 2
+"""Of text that nobody has counted yet: few, as too long a guess costs one more request, and too short a one fails."""
 SPARE = 8
 """Tokens by which a count may be wrong: what is written between the parts, and pieces that are read otherwise again."""
 
@@ -197,7 +197,11 @@ async def think(
                 return Thought(trace, reached, missed, error=error)
             if isinstance(found, Generation):
                 return Thought(trace, reached, missed, refusal=found)
-            trace = _ended(session, prompt, found, budget)
+            ate_reserve = (found.thinking_tokens or 0) > session.limit(budget, found, prompt)
+            if before.prompt_tokens is None and found.ending is Ending.CONTEXT and ate_reserve:
+                trace = _undone(before, found)  # now that the prompt is counted, it can be asked for less
+            else:
+                trace = _ended(session, prompt, found, budget)
             keep(trace)
     return Thought(trace, [*ladder], [])
 
@@ -208,6 +212,13 @@ def _ended(session: TextSession, prompt: Prompt, trace: Trace, top: Budget) -> T
     if trace.ending is not Ending.BUDGET or (top is not None and n >= top) or n < session.limit(top, trace, prompt):
         return trace
     return msgspec.structs.replace(trace, ending=Ending.CONTEXT)
+
+
+def _undone(before: Trace, after: Trace) -> Trace:
+    """A trace as before its last piece, but for what that has cost and told of the prompt."""
+    return msgspec.structs.replace(
+        before, prompt_tokens=after.prompt_tokens, generated_spent=after.generated_spent, usd_spent=after.usd_spent
+    )
 
 
 def _empty(session: TextSession, prompt: Prompt, sample: int, separate: Budget) -> Trace:

@@ -71,6 +71,7 @@ def said(document: dict[str, Any]) -> BackendError:
 START = '{"type":"message_start","message":{"model":"m","usage":{"input_tokens":3,"output_tokens":0}}}'
 BLOCK = '{"type":"content_block_start","index":0,"content_block":{"type":"text","text":"A"}}'
 DELTA = '{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"B"}}'
+LONG = DELTA.replace('"B"', '"so the answer is 4"')
 CLOSE = '{"type":"content_block_stop","index":0}'
 END = '{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":2}}'
 
@@ -225,6 +226,7 @@ def test_events_are_read_with_any_borders_between_the_chunks() -> None:
         (START, END, END),
         (START, BLOCK, CLOSE, END, BLOCK),
         (START, BLOCK, CLOSE),
+        (START, BLOCK, LONG, LONG, CLOSE, END),
         ("null", START, END),
         ("[]", START, END),
         (START, '{"type":"message_delta","usage":{"a":' + "[" * 100_000 + "}}"),
@@ -252,6 +254,20 @@ def test_counts_that_are_none_are_unknown() -> None:
     raw = f'{{"type":"message","content":[],"stop_reason":"end_turn","usage":{usage}}}'.encode()
     found = read_message(raw, OTHER_SERVER, 100, said).usage
     assert (found.prompt_tokens, found.generated_tokens, found.thinking_tokens) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ('{"output_tokens": 5, "output_tokens_details": {"thinking_tokens": 6}}', (None, 6, None)),
+        (f'{{"output_tokens": {10**30}}}', (None, None, None)),
+        ('{"input_tokens": 3}', (None, None, None)),
+    ],
+)
+def test_counts_that_contradict_or_are_placeholders_are_unknown(counts: str, expected: tuple[int | None, ...]) -> None:
+    start = START.replace('"output_tokens":0', '"output_tokens":1')
+    usage = read(start, BLOCK, CLOSE, END.replace('{"output_tokens":2}', counts)).usage
+    assert (usage.generated_tokens, usage.thinking_tokens, usage.answer_tokens) == expected
 
 
 @pytest.mark.parametrize("half", [b"\xe2\x82", rb"\ud83d"])

@@ -149,7 +149,7 @@ async def test_equal_requests_are_answered_in_the_order_in_which_they_were_sent(
     assert [await read(await replay.send(call({}))) for _ in range(3)] == [[b"1"], [b"2"], [b"3"]]
 
 
-async def test_what_is_missing_is_named_and_ends_the_run(tmp_path: Path) -> None:
+async def test_what_is_missing_is_named_and_ends_the_run_where_nothing_was_found(tmp_path: Path) -> None:
     tape = tmp_path / "tape"
     await record(tape, (call({"model": "m"}), Said([b"{}"])))
     wire = Replay(str(tape))
@@ -160,8 +160,9 @@ async def test_what_is_missing_is_named_and_ends_the_run(tmp_path: Path) -> None
     assert caught.value.is_fatal
     assert not caught.value.is_retryable
     await wire.send(call({"model": "m"}))
-    with pytest.raises(BackendError, match="holds no further answer"):
+    with pytest.raises(BackendError, match="holds no further answer") as caught:
         await wire.send(call({"model": "m"}))
+    assert not caught.value.is_fatal
 
 
 async def test_refusals_that_were_retried_are_not_suffered_again(tmp_path: Path) -> None:

@@ -18,14 +18,27 @@ from http_servers import reply
 
 from thinkcurve.backend import Chat, Generation, Message, Request, Stop, Usage, Visibility
 from thinkcurve.errors import BackendError
+from thinkcurve_backends.chat import reply as replies
 from thinkcurve_backends.chat.body import chat_body
 from thinkcurve_backends.chat.dialect import Dialect
-from thinkcurve_backends.chat.reply import count_thinking, read_reply, read_stream, split
+from thinkcurve_backends.chat.thinking import Habits, count_thinking, split
+from thinkcurve_backends.endpoint.faults import Faults
 from thinkcurve_backends.http.presets import presets
 
 PLAIN = Dialect()
 TAGS = Dialect(open="<think>", close="</think>")
 ASKED = Request(Chat((Message("user", "1+1?"),)), 100)
+FAULTS = Faults("http://s", key_variable="", has_key=False, secrets=())
+
+
+def inside(document: Any) -> BackendError:
+    return FAULTS.inside(document, "/chat")
+
+
+def read_reply(
+    document: Any, dialect: Dialect, request: Request | None = None, habits: Habits | None = None
+) -> Generation:
+    return replies.read_reply(document, dialect, request, fault=inside, habits=habits)
 
 
 def stream(*events: Any, dialect: Dialect = PLAIN, request: Request | None = None) -> Generation:
@@ -33,7 +46,7 @@ def stream(*events: Any, dialect: Dialect = PLAIN, request: Request | None = Non
         for event in events:
             yield event
 
-    return asyncio.run(read_stream(send(), dialect, request))
+    return asyncio.run(replies.read_stream(send(), dialect, request, fault=inside))
 
 
 def part(finish: str | None = None, **delta: Any) -> dict[str, Any]:

@@ -98,6 +98,9 @@ def test_a_key_shows_itself_to_nobody(show: Callable[[object], str]) -> None:
         ("content-type", False),
         ("anthropic-version", False),
         ("user-agent", False),
+        ("X-Api", True),
+        ("x-session-id", True),
+        ("x-goog-api-client", False),
     ],
 )
 def test_headers_that_may_be_secret_are_known_by_their_names(name: str, is_secret: bool) -> None:

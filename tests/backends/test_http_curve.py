@@ -79,7 +79,7 @@ def test_the_curve_by_text_says_what_the_one_by_ids_says(address: str, in_proces
 
 def test_llama_cpps_own_budgets_make_a_curve_of_control_native(address: str, tmp_path: Path) -> None:
     backend = open_backend(address, api="chat")
-    made = attempts_of(backend, tmp_path, control=Control.NATIVE, budgets=(4, 8, 16, None))
+    made = attempts_of(backend, tmp_path, control=Control.NATIVE, budgets=(4, 8, 16, None), answer_tokens=256)
     assert made.thinking_tokens.isna().all()  # nobody counts them, and nothing is guessed
     assert (made.thinking_source == "unknown").all()
     assert made.generated_tokens.notna().all()

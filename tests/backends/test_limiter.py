@@ -120,6 +120,16 @@ def test_a_later_word_replaces_an_earlier_one() -> None:
     assert one.next_time(1) == 30
 
 
+def test_what_is_larger_than_what_is_left_waits_for_the_reset() -> None:
+    one, (first,) = pace(8, 1)
+    hear(one, first, 200, x_ratelimit_remaining_tokens="1000", x_ratelimit_reset_tokens="30s")
+    for tokens in (600, 600, 10):
+        one.queue(0, tokens)
+    assert len(one.admit(0)) == 1
+    assert one.next_time(0) == 30
+    assert len(one.admit(30)) == 2
+
+
 class Queue(RuleBasedStateMachine):
     """Any order of coming, ending, refusing, giving up and time: the promises hold after each step."""
 

@@ -13,6 +13,7 @@ pytest.importorskip("aiohttp")
 
 sys.path.insert(0, str(Path(__file__).parent))
 import openai_server as ours
+from http_servers import reply, told
 from openai_server import KEY, SNAPSHOT, Reply, Served, chunks, completion, error
 
 from thinkcurve.backend import Batching, Chat, Generation, Request, Sampling, Stop, Visibility
@@ -215,6 +216,26 @@ def test_the_field_of_a_budget_goes_where_it_was_said(served: Served) -> None:
         ask(backend, budget_tokens=budget)
         body = served.bodies("/chat/completions")[-1]
         assert (body["chat_template_kwargs"], body["top_k"]) == ({"thinking_budget": budget}, 20)
+    close(backend)
+
+
+def test_a_list_that_fails_is_a_note_and_thinking_in_the_content_is_no_answer(served: Served) -> None:
+    with told({"/v1/models/m": 503, "/v1/chat/completions": reply("<think>\n40+2\n</think>\n\n42")}) as server:
+        backend = open_backend("m", base_url=f"{server.address}/v1", stream=False)
+        assert "was not checked" in " ".join(backend.model.notes)
+        assert (ask(backend).text, ask(backend).thinking) == ("42", "40+2")
+        close(backend)
+
+
+def test_an_error_in_a_stream_says_no_key_and_is_judged_by_its_name(served: Served) -> None:
+    backend = open_backend("o4-mini", base_url=served.url)
+    bad = {"error": {"message": f"bad key {KEY}", "code": "invalid_api_key"}}
+    for events in ([bad], [{"choices": [{"index": 0, **bad}]}]):
+        served.say = lambda path, body, events=events: Reply(events=events)
+        with pytest.raises(BackendError, match=r"\*\*\*.*OPENAI_API_KEY") as caught:
+            ask(backend)
+        assert (caught.value.is_fatal, caught.value.is_retryable) == (True, False)
+        assert KEY not in repr(caught.value)
     close(backend)
 
 

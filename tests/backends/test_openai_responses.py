@@ -266,6 +266,20 @@ def test_a_stream_that_breaks_off_is_no_answer(served: Served) -> None:
     asyncio.run(backend.aclose())
 
 
+def test_an_answer_that_its_end_does_not_hold_is_no_answer(served: Served) -> None:
+    backend = open_backend("gpt-5.1", base_url=served.url, api="responses")
+    *_, end = ours.streamed(response())
+    delta = {"type": "response.output_text.delta", "delta": "42"}
+    cut = ours.streamed(response({**ANSWERED, "status": "incomplete"}))
+    for events in ([delta, end], cut):
+        says(served, Reply(events=events))
+        assert failure(backend).is_retryable
+    empty = b"data:\n\ndata: " + json.dumps(ours.streamed(response(ANSWERED))[-1]).encode() + b"\n\n"
+    says(served, Reply(raw=empty, kind="text/event-stream"))
+    assert ask(backend).text == "42"  # after an empty event
+    asyncio.run(backend.aclose())
+
+
 def test_what_this_interface_has_no_word_for_is_refused(opened: Open) -> None:
     backend = opened()
     for request, words in (

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thinkcurve.budget import Ending, check_ladder, covers, cut, parse_ladder
+from thinkcurve.budget import Budget, Ending, check_ladder, covers, cut, parse_budget
 from thinkcurve.errors import UsageError
 
 CLOSE = -1
@@ -45,8 +45,12 @@ def test_a_full_context_is_forced_at_any_budget() -> None:
     assert cut([1, 2, 3], Ending.CONTEXT, 10).is_forced
 
 
+def ladder_of(text: str) -> tuple[Budget, ...]:
+    return check_ladder([parse_budget(part) for part in text.split(",")])
+
+
 def test_ladders_are_read_from_text() -> None:
-    assert parse_ladder("0, 64,256,none") == (0, 64, 256, None)
+    assert ladder_of("0, 64,256,none") == (0, 64, 256, None)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +68,7 @@ def test_ladders_are_read_from_text() -> None:
 )
 def test_a_wrong_ladder_is_refused_with_the_step_that_is_wrong(text: str, complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
-        parse_ladder(text)
+        ladder_of(text)
 
 
 @given(st.lists(st.integers(0, 1000), min_size=1, unique=True))

@@ -114,7 +114,7 @@ async def test_where_nothing_can_be_counted_nothing_more_begins() -> None:
     purse = Purse(1.0)
     await purse.enter()
     purse.end(None)
-    with pytest.raises(Spent, match=r"Stopped at \$0.00 of --max-usd 1: a reply came without its tokens"):
+    with pytest.raises(Spent, match=r"Stopped at \$0.00 of --max-usd 1: what a reply cost is not known"):
         await purse.enter()
 
 
@@ -249,6 +249,14 @@ def test_what_was_seen_before_is_expected_again() -> None:
     assert dearest_seen(records, is_separate=True) == {"m": 0.75, "m@8": 0.5}
     assert not Purse(2.9, opening_usd(records), seen={"m": 1.25}).begin("m")
     assert begun(Purse(1.0, seen={"": 0.3})) == 3
+
+
+def test_a_ladder_of_text_was_paid_for_as_one_also_with_a_trace_a_budget() -> None:
+    records = Records()
+    for budget in (8, 16):
+        records.add(msgspec.structs.replace(a_trace(), budget=budget, marks=(0, 0), usd_spent=0.25))
+        records.add(msgspec.structs.replace(an_attempt(budget=budget), usd_spent=0.5))
+    assert dearest_seen(records, is_separate=True) == {"m": 1.5}
 
 
 def test_an_allowance_for_unknown_prices_is_refused_in_one_line() -> None:

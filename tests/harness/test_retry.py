@@ -18,7 +18,7 @@ class Clock:
         self.now += seconds
 
 
-async def tried(errors: list[BackendError], policy: RetryPolicy = RetryPolicy()) -> tuple[int, Clock]:
+async def tried(errors: list[BackendError]) -> tuple[int, Clock]:
     """How many tries there were until it came or was given up, and the waits between them."""
     clock, tries = Clock(), 0
 
@@ -30,7 +30,7 @@ async def tried(errors: list[BackendError], policy: RetryPolicy = RetryPolicy())
         return "came"
 
     try:
-        await with_retries(call, policy, sleep=clock.sleep, jitter=lambda: 1.0, clock=lambda: clock.now)
+        await with_retries(call, RetryPolicy(), sleep=clock.sleep, jitter=lambda: 1.0, clock=lambda: clock.now)
     except BackendError:
         return -tries, clock
     return tries, clock

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -86,7 +87,10 @@ def test_how_tokens_are_drawn_is_said_with_whose_wish_it_is(
     wishes: dict[str, float], makers: Sampling | None, words: str
 ) -> None:
     study, model = changed(**wishes), ModelInfo("m", sampling=makers)
-    assert _drawn(sampling_of(study, model), study, model) == words
+    session = SimpleNamespace(
+        sampling=sampling_of(study, model), backend=SimpleNamespace(model=model), leaves_sampling=False
+    )
+    assert _drawn(session, study) == words
 
 
 async def test_a_run_is_not_gone_on_with_by_other_sampling(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from scripts import Doubling
 from thinkcurve.backend import Chat, Generation, Request, Stop, Usage
-from thinkcurve.budget import Control, Cut, Ending
+from thinkcurve.budget import Control, Cut, Ending, budget_key
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.opened import Prompt
 from thinkcurve.plan import Given
@@ -20,6 +20,7 @@ from thinkcurve.run import Run, load_run, sweep_async
 from thinkcurve.spoken import TextSession, answer, cut, cuts, plan_traces, think
 from thinkcurve.store import Trace
 from thinkcurve.study import Study
+from thinkcurve.tables import read_records
 from thinkcurve.ways import open_model
 from thinkcurve_backends.scripted import Asked, ScriptedText
 
@@ -164,7 +165,7 @@ async def test_ladders_in_any_order_give_the_cuts_of_the_whole_thinking(ladders:
     trace: Trace | None = None
     for ladder in ladders:
         shared, branched = plan_traces(trace, ladder)
-        assert sorted([*shared, *branched]) == ladder
+        assert sorted([*shared, *branched], key=budget_key) == ladder
         if not shared:
             continue
         trace = (await think(session, prompt, 0, shared, known=trace)).trace
@@ -238,7 +239,7 @@ async def test_each_piece_is_recorded_before_the_next_is_asked_for(tmp_path: Pat
     study = msgspec.structs.replace(STUDY, budgets=(16, 64), limit=1)
     with pytest.raises(BackendError):
         await swept(tmp_path, study, Paid(failing_at(2, is_fatal=True)))
-    trace = load_run(tmp_path).records.traces[("text", "doubling/test/0", 0, None)]
+    trace = read_records(tmp_path, lambda _: None).traces[("text", "doubling/test/0", 0, None)]
     assert (trace.thinking_tokens, trace.ending) == (16, Ending.BUDGET)
 
 
@@ -265,16 +266,23 @@ async def test_thinking_leaves_the_answer_its_reserve_in_the_context(tmp_path: P
             assert 60 < (attempt.thinking_tokens or 0) < 100 - 16 - 7
 
 
-async def test_a_prompt_longer_than_it_looks_fills_the_context_and_is_no_limit_of_the_servers(tmp_path: Path) -> None:
+@pytest.mark.parametrize("word", [Stop.CONTEXT, Stop.LENGTH])
+async def test_thinking_that_ate_the_reserve_of_a_prompt_longer_than_it_looked_is_asked_for_again(
+    tmp_path: Path, word: Stop
+) -> None:
     def change(_: int, made: Generation) -> Generation:
-        return msgspec.structs.replace(made, stop=Stop.LENGTH) if made.stop is Stop.CONTEXT else made
+        assert made.usage.prompt_tokens is not None
+        usage = msgspec.structs.replace(made.usage, prompt_tokens=made.usage.prompt_tokens + 50)
+        return msgspec.structs.replace(made, usage=usage, stop=word if made.stop is Stop.CONTEXT else made.stop)
 
-    backend = Paid(change, context_tokens=200)
-    task = Doubling(1, question="+ " * 100 + "{}")  # two bytes a token
-    study = msgspec.structs.replace(STUDY, budgets=(150,))
-    run = await sweep_async(study, tmp_path, Given({"text": backend}, {"doubling": task}))
-    trace = next(iter(run.records.traces.values()))
-    assert (trace.ending, backend.heard[0].max_tokens > (trace.thinking_tokens or 0)) == (Ending.CONTEXT, True)
+    backend = Paid(change, context_tokens=150)
+    backend.model = msgspec.structs.replace(backend.model, context_tokens=200)  # of which the template takes 50
+    study = msgspec.structs.replace(STUDY, budgets=(180,), limit=1, prices={"text": PRICES}, max_usd=100.0)
+    run = await swept(tmp_path, study, backend)
+    (attempt,) = run.records.attempts.values()
+    assert (attempt.ending, attempt.verdict, len(backend.heard)) == (Ending.CONTEXT, Verdict.CORRECT, 3)
+    assert 110 < (attempt.thinking_tokens or 0) < 200 - 57 - 16
+    assert spent(run.records) == pytest.approx(backend.usd)
 
 
 async def test_a_budget_that_fits_no_prompt_is_refused(tmp_path: Path) -> None:

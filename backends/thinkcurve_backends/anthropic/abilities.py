@@ -17,6 +17,7 @@ from thinkcurve.backend import NativeBudgets, Visibility
 from thinkcurve.budget import EFFORTS, Control
 from thinkcurve.errors import UsageError, did_you_mean
 from thinkcurve_backends.anthropic.options import is_anthropic
+from thinkcurve_backends.json_body import decoded
 
 LEAST = 1024
 """The smallest ``budget_tokens`` but none, says the SDK's `ThinkingConfigEnabledParam`; vLLM 0.32 checks it too."""
@@ -137,8 +138,8 @@ async def find_abilities(client: Looks, url: str, name: str, version: str) -> Ab
 def _model(raw: bytes | None) -> _Model | None:
     """A model in Anthropic's words; other servers have others, or none."""
     try:
-        model = msgspec.json.decode(raw or b"", type=_Model)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        model: _Model = decoded(raw or b"", msgspec.json.Decoder(_Model).decode)
+    except ValueError:
         return None
     return model if model.type == "model" else None
 
@@ -239,9 +240,10 @@ class _Cards(msgspec.Struct, frozen=True):
 
 def _cards(raw: bytes | None) -> Sequence[_Card]:
     try:
-        return msgspec.json.decode(raw or b"", type=_Cards).data
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        found: _Cards = decoded(raw or b"", msgspec.json.Decoder(_Cards).decode)
+    except ValueError:
         return ()
+    return found.data
 
 
 def of_server(cards: Sequence[_Card], name: str) -> Abilities:

@@ -46,7 +46,7 @@ def open_backend(what: str, **options: Any) -> Anthropic:
     url = address(given)
     version = given.api_version or sdk_version
     key = find_key(*KEY_VARIABLES, required=not given.replay and not is_loopback(url), remedy=KEY_REMEDY)
-    api = open_api(url, key, replace(given, base_url=url))
+    api = open_api(url, key, replace(given, base_url=url), headers=given.headers)
     try:
         client = Client(api, key, given)
         can = api.run_now(find_abilities(client, url, what, version))

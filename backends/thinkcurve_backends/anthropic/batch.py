@@ -16,7 +16,7 @@ from thinkcurve.backend import BatchStatus, Generation
 from thinkcurve.errors import BackendError
 from thinkcurve_backends.anthropic.client import MESSAGES, Client
 from thinkcurve_backends.anthropic.reply import Fault, broken
-from thinkcurve_backends.json_body import json_body
+from thinkcurve_backends.json_body import decoded, json_body
 
 PATH = f"{MESSAGES}/batches"
 Read = Callable[[bytes], Generation]
@@ -50,6 +50,9 @@ class _Result(msgspec.Struct):
 class _Line(msgspec.Struct):
     custom_id: str
     result: _Result
+
+
+_LINE = msgspec.json.Decoder(_Line)
 
 
 def body_of(bodies: Mapping[str, Mapping[str, Any]]) -> bytes:
@@ -98,16 +101,18 @@ def _path(batch: str) -> str:
 async def _asked(client: Client, method: str, path: str, content: bytes = b"") -> _Batch:
     raw = await client.whole(method, path, content)
     try:
-        return msgspec.json.decode(raw, type=_Batch)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        found: _Batch = decoded(raw, msgspec.json.Decoder(_Batch).decode)
+    except ValueError as error:
         raise broken(f"answered {path} with {len(raw)} bytes that describe no batch ({error})") from error
+    return found
 
 
 def _line(raw: bytes) -> _Line:
     try:
-        return msgspec.json.decode(raw, type=_Line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        found: _Line = decoded(raw, _LINE.decode)
+    except ValueError as error:
         raise broken(f"gave results of which a line cannot be read ({error})") from error
+    return found
 
 
 def _outcome(result: _Result, read: Read, fault: Fault) -> Generation | BackendError:

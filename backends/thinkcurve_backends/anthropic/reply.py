@@ -7,18 +7,18 @@ the model wrote is taken as it is.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from thinkcurve.backend import Generation, Stop, Usage, Visibility
 from thinkcurve.errors import BackendError
 from thinkcurve_backends.anthropic.abilities import Abilities
-from thinkcurve_backends.endpoint.sse import DONE, EventReader
+from thinkcurve_backends.endpoint.faults import one_line
+from thinkcurve_backends.endpoint.sse import DONE, EventReader, is_doubled
+from thinkcurve_backends.json_body import count, decoded
 
 ENDS = {
     "end_turn": Stop.EOS,
@@ -31,6 +31,8 @@ ENDS = {
 whoever asks gets, today and tomorrow: an answer that is none, and no fault. ``stop_details`` in ``raw`` say why."""
 UNFINISHED = ("pause_turn", "tool_use")
 """Of turns with tools, and none were offered."""
+WRITTEN = "output_tokens"
+"""At the beginning of a stream these counts stand for what is not known yet."""
 Fault = Callable[[dict[str, Any]], BackendError]
 """The error that a document of the API is: `thinkcurve_backends.endpoint.api.Api.fault_inside`."""
 
@@ -74,8 +76,6 @@ class _Event(msgspec.Struct):
     error: Any = None
 
 
-T = TypeVar("T")
-HALF = re.compile("[\ud800-\udfff]")
 _MESSAGE = msgspec.json.Decoder(_Message)
 _EVENT = msgspec.json.Decoder(_Event)
 
@@ -106,13 +106,15 @@ class _Heard:
     model: str | None = None
     end: _Delta | None = None
     usage: dict[str, Any] = field(default_factory=dict)
+    last: bytes = b""
 
-    def begin(self, message: _Message) -> None:
+    def begin(self, message: _Message, *, is_whole: bool = False) -> None:
         if self.has_begun:
             raise broken("began its answer twice")
         self.has_begun = True
         self.model = message.model
-        self._count(message.usage)
+        usage = message.usage or {}
+        self._count(usage if is_whole else {name: usage[name] for name in usage if not name.startswith(WRITTEN)})
 
     def add(self, index: int, block: _Block) -> None:
         if not self.has_begun or index in self.parts or self.end is not None:
@@ -151,8 +153,8 @@ class _Heard:
 def read_message(raw: bytes, can: Abilities, max_tokens: int, fault: Fault) -> Generation:
     """A whole message. ``max_tokens``, of the request, tells a full context from a reached limit."""
     try:
-        message = _decoded(_MESSAGE, raw)
-    except (ValueError, RecursionError) as error:
+        message: _Message = decoded(raw, _MESSAGE.decode)
+    except ValueError as error:
         raise broken(f"answered with {len(raw)} bytes that are no message ({error})") from error
     heard = _Heard(can, fault)
     _take_whole(heard, message, raw)
@@ -165,6 +167,8 @@ async def read_events(chunks: AsyncIterator[bytes], can: Abilities, max_tokens: 
     async for chunk in chunks:
         for event in reader.feed(chunk):
             _take(heard, event.data)
+        if reader.strange:
+            raise broken(f"sent a stream with bytes that are no event: {one_line(repr(reader.strange[:40]), ())}")
     for event in reader.finish():
         _take(heard, event.data)
     return _generation(heard, max_tokens)
@@ -179,10 +183,12 @@ def _take(heard: _Heard, data: bytes) -> None:
     if data.strip() == DONE:
         return
     try:
-        event = _decoded(_EVENT, data)
-    except (ValueError, RecursionError) as error:
+        event: _Event = decoded(data, _EVENT.decode)
+    except ValueError as error:
         raise broken(f"sent an event that is none ({error})") from error
     if event.type == "content_block_delta" and event.delta is not None:
+        if is_doubled(heard.last, data, event.delta.text or event.delta.thinking or ""):
+            raise broken("sent an event twice")
         heard.go_on(event.index, event.delta)
     elif event.type == "content_block_start" and event.content_block is not None:
         heard.add(event.index, event.content_block)
@@ -194,16 +200,8 @@ def _take(heard: _Heard, data: bytes) -> None:
         heard.finish(event.delta, event.usage)
     elif event.type == "error" or event.error is not None:
         raise heard.fault({"type": "error", "error": event.error})
+    heard.last = data
     # message_stop and ping say nothing new; of other events the API warns that there may be some one day
-
-
-def _decoded(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
-    """JSON, with U+FFFD for half a character in a text: what a model wrote is no reason to lose its answer."""
-    try:
-        return decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        text = json.dumps(json.loads(raw.decode("utf-8", "replace")), ensure_ascii=False)
-        return decoder.decode(HALF.sub("\ufffd", text).encode())
 
 
 def _take_whole(heard: _Heard, message: _Message, raw: bytes) -> None:
@@ -211,7 +209,7 @@ def _take_whole(heard: _Heard, message: _Message, raw: bytes) -> None:
         raise heard.fault({"type": "error", "error": message.error})
     if message.type != "message":
         raise broken(f"answered with {len(raw)} bytes of JSON that are no message")
-    heard.begin(message)
+    heard.begin(message, is_whole=True)
     for index, block in enumerate(message.content):
         heard.add(index, block)
     end = _Delta(
@@ -270,12 +268,14 @@ def _shown(heard: _Heard, usage: Usage) -> tuple[Visibility, str | None]:
 def _usage(found: dict[str, Any]) -> Usage:
     """The provider's counts; its ``input_tokens`` are without those read from and written to a cache."""
     fresh, cached, written, generated = (
-        _count(found, name)
+        count(found.get(name))
         for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
     )
     details = found.get("output_tokens_details")
-    thinking = _count(details, "thinking_tokens") if isinstance(details, dict) else None
-    answer = None if generated is None or thinking is None else max(0, generated - thinking)
+    thinking = count(details.get("thinking_tokens")) if isinstance(details, dict) else None
+    if generated is not None and thinking is not None and thinking > generated:
+        generated = None  # one of the two is wrong, and the smaller one would hide it
+    answer = None if generated is None or thinking is None else generated - thinking
     return Usage(
         prompt_tokens=None if fresh is None else fresh + (cached or 0) + (written or 0),
         cached_tokens=cached,
@@ -285,11 +285,6 @@ def _usage(found: dict[str, Any]) -> Usage:
         answer_tokens=answer,
         source="unknown" if thinking is None else "provider",
     )
-
-
-def _count(found: dict[str, Any], name: str) -> int | None:
-    value = found.get(name)
-    return value if type(value) is int and value >= 0 else None
 
 
 def count_thinking(generation: Generation, encode: Callable[[str], Sequence[int]]) -> Generation:

@@ -83,7 +83,7 @@ class Dialect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thinking: tuple[str, ...] = ("reasoning_content", "reasoning")
     """Where a message (or delta) holds the thinking."""
     visibility: Visibility = Visibility.FULL
-    """What those fields hold; `HIDDEN` where it never shows any thinking."""
+    """What those fields hold; `HIDDEN` where most models show no thinking: a reply without it may have had some."""
     thinking_source: str = "provider"
     """Who counts the thinking tokens in its usage: ``provider`` or ``parser``."""
     open: str = ""

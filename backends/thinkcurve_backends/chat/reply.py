@@ -6,7 +6,7 @@ Nothing half-read is ever returned: an answer without a choice, without an end o
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,12 @@ import msgspec
 
 from thinkcurve.backend import Generation, Request, Stop, Usage, Visibility
 from thinkcurve.errors import BackendError
-from thinkcurve_backends.chat.dialect import Dialect, Fields
+from thinkcurve_backends.chat.dialect import Dialect
+from thinkcurve_backends.chat.thinking import Habits, asks_off, check_off, split_as_usual
+from thinkcurve_backends.chat.usage import merged, read_usage
+
+Fault = Callable[[Mapping[str, Any]], BackendError]
+"""The error that stands in a document, without secrets (`thinkcurve_backends.endpoint.api.Api.fault_inside`)."""
 
 ENDS = {
     "stop": Stop.EOS,
@@ -36,6 +41,8 @@ BROKEN = frozenset({"error", "abort", "insufficient_system_resource", "network_e
 """The server gave up: it may do better later."""
 WHICH_STOP = ("stop_reason", "matched_stop", "stopping_word")
 """Where a choice says which stop text ended it (vLLM, SGLang, llama.cpp)."""
+LONGEST_REPEATED = 8
+"""A chunk of more characters than these that comes twice in a row was sent twice, not said twice."""
 
 
 @dataclass(slots=True)
@@ -52,46 +59,70 @@ class Heard:
     usage: dict[str, Any] | None = None
     model: str | None = None
     n_parts: int = 0
+    n_letters: int = 0
     n_repeated: int = 0
     """Parts that were the same as the one before them."""
 
 
-def read_reply(document: object, dialect: Dialect, request: Request | None = None) -> Generation:
-    """A whole reply. ``request``, where it is given, tells a full context from a reached ``max_tokens``."""
+def read_reply(
+    document: object, dialect: Dialect, request: Request | None = None, *, fault: Fault, habits: Habits | None = None
+) -> Generation:
+    """A whole reply. ``request``, where it is given, tells a full context from a reached ``max_tokens``.
+
+    ``habits`` are what was seen in replies before, and learn from this one.
+    """
     heard = Heard()
-    _take(heard, document, dialect)
-    return finished(heard, dialect, request)
+    _take(heard, document, dialect, fault)
+    return finished(heard, dialect, request, habits)
 
 
-async def read_stream(events: AsyncIterator[Any], dialect: Dialect, request: Request | None = None) -> Generation:
+async def read_stream(
+    events: AsyncIterator[Any],
+    dialect: Dialect,
+    request: Request | None = None,
+    *,
+    fault: Fault,
+    habits: Habits | None = None,
+) -> Generation:
     """A reply that comes in chunks, or as one whole document."""
     heard = Heard()
     before: object = None
     async for event in events:
-        n_parts = heard.n_parts
-        _take(heard, event, dialect)
-        heard.n_repeated += heard.n_parts > n_parts and event == before
+        n_parts, n_letters = heard.n_parts, heard.n_letters
+        _take(heard, event, dialect, fault)
+        if heard.n_parts > n_parts and event == before:
+            if heard.n_letters - n_letters > LONGEST_REPEATED:
+                raise _broken(dialect, "sent a part of its answer twice")
+            heard.n_repeated += 1
         before = event
-    return finished(heard, dialect, request)
+    return finished(heard, dialect, request, habits)
 
 
-def finished(heard: Heard, dialect: Dialect, request: Request | None = None) -> Generation:
+def finished(
+    heard: Heard, dialect: Dialect, request: Request | None = None, habits: Habits | None = None
+) -> Generation:
     """What came, as a generation. Raises `BackendError` where it did not come to an end."""
-    usage = _usage(heard.usage, dialect)
+    text, thinking = "".join(heard.content), "".join(heard.thinking)
+    usage = read_usage(heard.usage, dialect, has_text=bool(text or thinking))
     stop = _stop(heard, dialect, request, usage)
     n = usage.generated_tokens
     if n is not None and heard.n_parts > n >= heard.n_parts - heard.n_repeated > 0:
         raise _broken(dialect, f"sent parts of its answer twice ({heard.n_parts} parts for {n} tokens)")
-    text, thinking = "".join(heard.content), "".join(heard.thinking)
     if _is_prefixed(request):
         if thinking:
             raise BackendError(f"{dialect.name} takes the thinking out of a text that it goes on with")
         return Generation(text=text, stop=stop, usage=usage, raw=heard.usage, served_by=heard.model)
-    shown, text = (thinking, text) if thinking else split(text, dialect, is_cut=stop in (Stop.LENGTH, Stop.CONTEXT))
+    seen, is_off = habits or Habits(), asks_off(request)
+    if thinking:
+        shown, seen.takes_apart = thinking, True
+    else:
+        is_cut = stop in (Stop.LENGTH, Stop.CONTEXT)
+        shown, text = split_as_usual(text, dialect, seen, is_cut=is_cut, is_off=is_off)
+    seen.shows = seen.shows or bool(shown.strip())
     if shown.strip() and usage.thinking_tokens == 0:  # vLLM, where the chat template opens the thinking
         usage = msgspec.structs.replace(usage, thinking_tokens=None, answer_tokens=None, source="unknown")
-    visibility = _visibility(heard, shown, usage, dialect)
-    return Generation(
+    visibility = _visibility(heard, shown, usage, dialect, shows=is_off or seen.shows)
+    made = Generation(
         text=text,
         stop=stop,
         thinking=None if visibility in (Visibility.HIDDEN, Visibility.ENCRYPTED) else shown,
@@ -100,80 +131,48 @@ def finished(heard: Heard, dialect: Dialect, request: Request | None = None) -> 
         visibility=visibility,
         served_by=heard.model,
     )
+    check_off(made, request, dialect)
+    return made
 
 
-def split(text: str, dialect: Dialect, *, is_cut: bool = False) -> tuple[str, str]:
-    """(thinking, answer) of a content that holds both; markers and the white space beside them belong to neither.
-
-    A closing marker without an opening one ends thinking that the chat template opened.
-    """
-    if not dialect.close:
-        return "", text
-    mark = dialect.open.strip()
-    begins = bool(mark) and text.lstrip().startswith(mark)
-    thinking, closed, answer = text.partition(dialect.close.strip())
-    if not closed and not begins and not (is_cut and dialect.opens_unseen):
-        return "", text  # an answer without any thinking
-    if begins:
-        thinking = thinking.lstrip().removeprefix(mark)
-    elif mark and mark in thinking:
-        return "", text  # an answer that speaks of such markers
-    return thinking.strip("\n"), answer.lstrip("\n")
-
-
-def count_thinking(generation: Generation, encode: Callable[[str], Sequence[int]]) -> Generation:
-    """``generation`` with its thinking counted by us, where it is shown whole and nobody else counted it."""
-    usage = generation.usage
-    if usage.thinking_tokens is not None or generation.thinking is None or generation.visibility != Visibility.FULL:
-        return generation
-    n = len(encode(generation.thinking)) if generation.thinking else 0
-    if usage.generated_tokens is not None:
-        n = min(n, usage.generated_tokens)
-    answer = None if usage.generated_tokens is None else usage.generated_tokens - n
-    counted = msgspec.structs.replace(usage, thinking_tokens=n, answer_tokens=answer, source="client")
-    return msgspec.structs.replace(generation, usage=counted)
-
-
-def at(found: object, path: str) -> Any:
-    """What stands at a dotted path, at the first of several (``a|b``) where anything does; else ``None``."""
-    for way in path.split("|") if path else ():
-        here = found
-        for name in way.split("."):
-            here = here.get(name) if isinstance(here, dict) else None
-        if here is not None:
-            return here
-    return None
-
-
-def _take(heard: Heard, event: object, dialect: Dialect) -> None:
+def _take(heard: Heard, event: object, dialect: Dialect, fault: Fault) -> None:
     if not isinstance(event, dict):
         raise _broken(dialect, f"answered with {type(event).__name__} and no completion")
-    if event.get("error"):
-        raise error_in_band(event["error"], dialect)
+    if event.get("error") or event.get("object") == "error" or event.get("type") == "error":
+        raise fault(event)
     if isinstance(event.get("model"), str):
         heard.model = event["model"]
     if isinstance(event.get("usage"), dict):
-        heard.usage = event["usage"]
+        heard.usage = merged(heard.usage, event["usage"])
     choices = event.get("choices")
     if not isinstance(choices, list) or not choices:
         return  # a chunk with usage alone; a reply without any end is found out in `finished`
-    choice = choices[0]
-    if not isinstance(choice, dict):
+    if not all(isinstance(choice, dict) for choice in choices):
         raise _broken(dialect, "answered with a choice that is no object")
+    choice = next((one for one in choices if one.get("index") in (0, None)), None)
+    if choice is not None:  # only one was asked for: others are some gateway's
+        _take_choice(heard, choice, dialect, fault)
+
+
+def _take_choice(heard: Heard, choice: dict[str, Any], dialect: Dialect, fault: Fault) -> None:
     if choice.get("error"):
-        raise error_in_band(choice["error"], dialect)
-    if "usage" in choice and heard.usage is None and isinstance(choice["usage"], dict):
-        heard.usage = choice["usage"]  # Moonshot's streams
+        raise fault({"error": choice["error"]})
+    if isinstance(choice.get("usage"), dict):
+        heard.usage = merged(choice["usage"], heard.usage or {})  # Moonshot's streams
     message = choice.get("delta") if isinstance(choice.get("delta"), dict) else choice.get("message")
     if isinstance(message, dict):
         _hear(heard, message, dialect)
     elif isinstance(choice.get("text"), str):
         heard.n_parts += bool(choice["text"])
+        heard.n_letters += len(choice["text"])
         heard.content.append(choice["text"])
     elif "delta" not in choice:
         raise _broken(dialect, "answered with a choice that holds no message")
-    if isinstance(choice.get("finish_reason"), str) and choice["finish_reason"]:
-        heard.finish = choice["finish_reason"]
+    finish = choice.get("finish_reason")
+    if isinstance(finish, str) and finish:
+        if heard.finish not in (None, finish):
+            raise _broken(dialect, f"named two ends of one answer ({heard.finish[:40]!r} and {finish[:40]!r})")
+        heard.finish = finish
         heard.stop_text = next((choice[n] for n in WHICH_STOP if isinstance(choice.get(n), str) and choice[n]), None)
 
 
@@ -190,6 +189,7 @@ def _hear(heard: Heard, message: dict[str, Any], dialect: Dialect) -> None:
     if thinking:
         heard.thinking.append(thinking)
     heard.n_parts += bool(content or thinking)
+    heard.n_letters += len(thinking) + (len(content) if isinstance(content, str) else 0)
     if isinstance(message.get("refusal"), str):
         heard.refusal.append(message["refusal"])
     details = message.get("reasoning_details")
@@ -229,57 +229,19 @@ def _stop(heard: Heard, dialect: Dialect, request: Request | None, usage: Usage)
     return stop
 
 
-def _visibility(heard: Heard, shown: str, usage: Usage, dialect: Dialect) -> Visibility:
+def _visibility(heard: Heard, shown: str, usage: Usage, dialect: Dialect, *, shows: bool) -> Visibility:
+    """``shows`` says that where no thinking is shown there was none."""
     if shown:
         is_summary = "reasoning.summary" in heard.kinds and "reasoning.text" not in heard.kinds
-        return Visibility.SUMMARY if is_summary else dialect.visibility
+        usual = Visibility.FULL if dialect.visibility is Visibility.HIDDEN else dialect.visibility
+        return Visibility.SUMMARY if is_summary else usual
     if "reasoning.encrypted" in heard.kinds:
         return Visibility.ENCRYPTED
     if usage.thinking_tokens:
         return Visibility.HIDDEN
     if usage.thinking_tokens == 0:
         return Visibility.FULL
-    return dialect.visibility
-
-
-def _usage(found: dict[str, Any] | None, dialect: Dialect) -> Usage:
-    if found is None:
-        return Usage()
-    names: Fields = dialect.usage
-    prompt, generated = _count(found, names.prompt), _count(found, names.generated)
-    thinking, total = _count(found, names.thinking), _count(found, names.total)
-    if thinking and generated is not None and total == (prompt or 0) + generated + thinking:
-        generated += thinking  # xAI counts the thinking beside its completion
-    answer = None if generated is None or thinking is None else max(0, generated - thinking)
-    usd = at(found, names.usd)
-    return Usage(
-        prompt_tokens=prompt,
-        cached_tokens=_count(found, names.cached),
-        cache_write_tokens=_count(found, names.cache_write),
-        generated_tokens=generated,
-        thinking_tokens=thinking,
-        answer_tokens=answer,
-        source="unknown" if thinking is None else dialect.thinking_source,
-        usd=usd * names.usd_unit if isinstance(usd, (int, float)) and not isinstance(usd, bool) else None,
-    )
-
-
-def _count(found: dict[str, Any], path: str) -> int | None:
-    value = at(found, path)
-    return value if type(value) is int and value >= 0 else None
-
-
-def error_in_band(error: object, dialect: Dialect) -> BackendError:
-    """An error that stands in a reply of status 200, as proxies send it."""
-    code = error.get("code") or error.get("status") if isinstance(error, dict) else None
-    message = error.get("message") if isinstance(error, dict) else error
-    line = " ".join(str(message or "no reason given").split())[:300]
-    number = int(code) if isinstance(code, (int, str)) and str(code).isdigit() else None
-    return BackendError(
-        f"{dialect.name} answered with an error ({code or 'no code'}): {line}",
-        is_retryable=number is None or number in (408, 425, 429) or number >= 500,
-        is_fatal=number in (401, 403, 404),
-    )
+    return dialect.visibility if shows else Visibility.HIDDEN
 
 
 def _is_prefixed(request: Request | None) -> bool:

@@ -147,9 +147,9 @@ class Api:
         try:
             if answer.status >= 300:
                 raise self.fault(answer.status, answer.headers, await _raw(answer), path)
-            if method == "POST":
-                self.note_answer()
             yield Body(answer, self._faults, self.base_url, path)
+            if method == "POST":  # and read well: an error may stand in an answer of status 200
+                self.note_answer()
         finally:
             await answer.aclose()
 

@@ -26,6 +26,7 @@ from thinkcurve.errors import BackendError, UsageError
 from thinkcurve_backends.endpoint.faults import LATER
 from thinkcurve_backends.endpoint.keys import HIDDEN, all_writings, hide, secrets_of
 from thinkcurve_backends.endpoint.wire import Answer, Call, Wire
+from thinkcurve_backends.json_body import decoded
 
 UPLOAD_URL = "x-goog-upload-url"
 """Where Google's SDK sends a file in parts; its ``upload_id`` lets anybody do so, and is hidden."""
@@ -206,13 +207,17 @@ class Replay:
     def __init__(self, file: str) -> None:
         self._file = Path(file).expanduser()
         self._lines: dict[str, list[tuple[int, int]]] = {}
+        self._matched: set[str] = set()  # methods
         try:
             self._read()
         except OSError as error:
             raise UsageError(f"cannot read the cassette {file!r}: {error.strerror}") from error
 
     async def send(self, call: Call) -> Answer:
-        """The recorded response to a call. Raises a fatal `BackendError` where there is none, or no further one."""
+        """The recorded response to a call. Raises `BackendError` where there is none, or no further one.
+
+        It is fatal where nothing was found before: it is another cassette then, else one request was not recorded.
+        """
         digest = _digest(call.method, _path(call.url), call.body, call.headers.get("content-type", ""))
         lines = self._lines.get(digest)
         if not lines:
@@ -220,8 +225,9 @@ class Replay:
             raise BackendError(
                 f"the cassette {str(self._file)!r} holds {known} to {call.method} {_path(call.url)} with the body "
                 f"{_beginning(call.body)}; record it again, or ask for what was recorded",
-                is_fatal=True,
+                is_fatal=call.method not in self._matched,
             )
+        self._matched.add(call.method)
         exchange = self._at(*lines.pop(0))
         return _Replayed(exchange.status, exchange.headers, [_bytes(chunk) for chunk in exchange.chunks])
 
@@ -250,7 +256,7 @@ class Replay:
     def _entry(self, line: bytes, number: int) -> Found:
         try:
             return msgspec.json.decode(line, type=Found)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"line {number} of {str(self._file)!r} is no exchange of a cassette: {error}") from error
 
 
@@ -285,8 +291,8 @@ def _is_secret(parameter: str) -> bool:
 
 def _digest(method: str, path: str, body: bytes, kind: str) -> str:
     try:
-        body = msgspec.json.encode(msgspec.json.decode(body), order="sorted") if body else b""
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        body = msgspec.json.encode(decoded(body), order="sorted") if body else b""
+    except ValueError:
         if border := re.search(r'boundary="?([^";,]+)', kind):  # of a form: drawn anew each time
             body = body.replace(border[1].encode(), b"")
         body = NO_JSON + body

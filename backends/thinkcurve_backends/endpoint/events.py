@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any
 
-import msgspec
-
 from thinkcurve.errors import BackendError
-from thinkcurve_backends.endpoint.faults import Faults
+from thinkcurve_backends.endpoint.faults import Faults, is_error
 from thinkcurve_backends.endpoint.sse import DONE, Event, EventReader
 from thinkcurve_backends.endpoint.wire import Answer
+from thinkcurve_backends.json_body import decoded
 
 EVENT_STARTS = (b"data:", b"event:", b"id:", b"retry:", b":", b"\xef\xbb\xbf")
 
@@ -27,7 +26,7 @@ class Body:
         self.kind = answer.headers.get("content-type", "")
 
     async def whole(self) -> Any:
-        """The answer as one JSON document."""
+        """The answer as one JSON document. An error that stands in it is raised."""
         return self._document(b"".join([part async for part in self._chunks]))
 
     async def events(self, needs_done: bool) -> AsyncGenerator[Any, None]:
@@ -45,9 +44,7 @@ class Body:
             async for event in self._lines(first):
                 yield event
         else:
-            document = self._document(first + b"".join([part async for part in self._chunks]))
-            self._check(document)
-            yield document
+            yield self._document(first + b"".join([part async for part in self._chunks]))
 
     async def drain(self) -> None:
         """Read what is left, so that the connection can be used again."""
@@ -58,6 +55,9 @@ class Body:
         reader, is_done = EventReader(), False
         found: Iterator[Event] = iter(reader.feed(first))
         while True:
+            if reader.strange and not is_done:
+                shown = self._faults.line(repr(reader.strange[:40]))
+                raise self._cut(f"a stream with bytes that are no event: {shown}")
             for event in found:
                 if event.data.strip() == DONE:
                     is_done = True
@@ -92,30 +92,24 @@ class Body:
 
     def _decoded(self, event: Event) -> Any:
         try:
-            document = msgspec.json.decode(event.data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            try:  # half a character in a text: the specification replaces it
-                document = msgspec.json.decode(event.data.decode("utf-8", "replace"))
-            except msgspec.DecodeError as error:
-                if event.name == b"error":
-                    raise self._faults.inside({"error": event.data.decode("utf-8", "replace")}, self._path) from None
-                raise self._cut(f"an event of {len(event.data)} bytes that is no JSON ({error})") from None
-        if event.name == b"error" and isinstance(document, dict):
+            document = decoded(event.data)
+        except ValueError as error:
+            if event.name == b"error":
+                raise self._faults.inside({"error": event.data.decode("utf-8", "replace")}, self._path) from None
+            raise self._cut(f"an event of {len(event.data)} bytes that is no JSON ({error})") from None
+        if event.name == b"error" or is_error(document):
             raise self._faults.inside(document, self._path)
-        self._check(document)
         return document
-
-    def _check(self, document: Any) -> None:
-        """Raise the error that stands in a document of an answer with status 200."""
-        if isinstance(document, dict) and (document.get("error") or document.get("type") == "error"):
-            raise self._faults.inside(document, self._path)
 
     def _document(self, raw: bytes) -> Any:
         try:
-            return msgspec.json.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            document = decoded(raw)
+        except ValueError as error:
             kind = self._faults.line(self.kind or "no type")
             raise self._cut(f"{len(raw)} bytes of {kind} that are no JSON ({error})") from None
+        if is_error(document):
+            raise self._faults.inside(document, self._path)
+        return document
 
     def _cut(self, what: str) -> BackendError:
         return BackendError(f"{self._base_url} answered {self._path} with {what}", is_retryable=True)

@@ -21,6 +21,7 @@ import msgspec
 
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve_backends.endpoint.keys import hide
+from thinkcurve_backends.json_body import decoded
 
 LONGEST_REASON = 300
 LATER = frozenset({408, 425, 429, *range(500, 600)} - {501, 505})
@@ -58,6 +59,16 @@ STATUS_BY_NAME = {
 }
 """What the errors are called that come inside of a stream, or of an answer with status 200 (OpenAI's, Anthropic's and
 Google's documentation of errors). An unknown name is the server's own fault: 500."""
+STATUS_BY_WORDS = (
+    (re.compile(r"\bmodel\b.*\b(not found|does not exist|not exist)\b|\b(unknown|no such) model\b"), 404),
+    (re.compile(r"\b(invalid|incorrect|wrong|missing|no) api[ _-]?key\b|\bunauthori[sz]ed\b"), 401),
+    (re.compile(r"\brate limit|\btoo many requests\b"), 429),
+)
+"""What an error without a name, or with an unknown one, says in words (Ollama's and gateways')."""
+ERROR_WORDS = frozenset({"code", "detail", "event_id", "message", "param", "sequence_number", "status", "request_id"})
+"""A document with a reason and nothing but these is an error, though it does not say so."""
+LONGEST_WISH_S = 600.0
+"""A server that asks to wait for longer means a quota of hours: a run that waited would stand still without a sign."""
 NO_MONEY = frozenset({"insufficient_quota", "billing_error", "billing_not_active", "insufficient_balance"})
 
 
@@ -74,7 +85,8 @@ def check_address(url: str, key_variable: str = "THINKCURVE_API_KEY") -> str:
     if parts.username or parts.password:
         raise UsageError(f"the address of {parts.hostname} holds a name or password; set {key_variable} instead")
     if parts.query or parts.fragment:
-        raise UsageError(f"the address of a server ends before any ? or #: {url!r}")
+        shown = f"{parts.scheme}://{parts.netloc}{parts.path}"  # what follows may be a key
+        raise UsageError(f"the address of a server ends before any ? or #: {shown!r}; a key is set in {key_variable}")
     return url.strip().rstrip("/")
 
 
@@ -106,12 +118,13 @@ class Faults:
         wish = wished_wait_s(headers, document, time.time())
         return self._of(status, _names(document), reason, path, wish, headers.get("location", "elsewhere"))
 
-    def inside(self, document: Mapping[str, Any], path: str) -> BackendError:
+    def inside(self, document: Any, path: str) -> BackendError:
         """What an error is that stands in a stream, or in an answer with status 200."""
         names = _names(document)
         code = next((int(name) for name in names if re.fullmatch(r"[345]\d\d", name)), None)
-        status = code or next((STATUS_BY_NAME[name] for name in names if name in STATUS_BY_NAME), 500)
         reason = _message(document) or msgspec.json.encode(document).decode()
+        status = code or next((STATUS_BY_NAME[name] for name in names if name in STATUS_BY_NAME), 0)
+        status = status or _status_by_words(reason)
         return self._of(status, names, reason, path, wished_wait_s({}, document, time.time()), "elsewhere")
 
     def _of(
@@ -120,6 +133,8 @@ class Faults:
         said = f"{status}: {self.line(reason) or _phrase(status)}"
         if status == 402 or names & NO_MONEY:
             return BackendError(f"{self._base_url} gives nothing more for this key ({said}): add credit", is_fatal=True)
+        if status in LATER and wish is not None and wish > LONGEST_WISH_S:
+            return too_long(f"{self._base_url} said {said}", wish)
         if status in LATER:
             is_busy = status in BUSY or (status == 503 and wish is not None)
             return BackendError(f"{self._base_url} said {said}", is_retryable=True, retry_after_s=wish, is_busy=is_busy)
@@ -170,10 +185,33 @@ def retry_after_s(text: str, now: float) -> float | None:
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
+def is_error(document: object) -> bool:
+    """Whether a document, or an event, of an answer with status 200 is an error."""
+    found = document[0] if isinstance(document, list) and document else document
+    if not isinstance(found, dict):
+        return False
+    if found.get("error") or "error" in (found.get("type"), found.get("object")):
+        return True
+    return bool(found.get("message") or found.get("detail")) and found.keys() <= ERROR_WORDS
+
+
+def too_long(said: str, wish_s: float) -> BackendError:
+    """The error that a refusal is which asks to wait for longer than anybody would."""
+    wait = f"{wish_s / 3600:.1f} h" if wish_s >= 5400 else f"{wish_s / 60:.0f} min"
+    return BackendError(
+        f"{said}; it asks to wait {wait}: the same command goes on after that", is_fatal=True, retry_after_s=wish_s
+    )
+
+
+def _status_by_words(reason: str) -> int:
+    lower = reason[: 4 * LONGEST_REASON].lower()
+    return next((status for words, status in STATUS_BY_WORDS if words.search(lower)), 500)
+
+
 def _decoded(raw: bytes) -> Any:
     try:
-        return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return decoded(raw)
+    except ValueError:
         return None
 
 

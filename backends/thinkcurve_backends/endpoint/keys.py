@@ -11,7 +11,7 @@ from thinkcurve.errors import UsageError
 SERVICE = "thinkcurve"
 """The name under which keys stand in a keyring; the user name there is the environment variable's."""
 HIDDEN = "***"
-SECRET_WORDS = ("key", "auth", "token", "secret", "cookie", "signature", "credential")
+SECRET_WORDS = ("key", "auth", "token", "secret", "cookie", "signature", "credential", "password", "session", "jwt")
 """A header whose name holds one of these may be secret."""
 HARMLESS = ("idempotency-key", "x-stainless-")
 SHORTEST_SECRET = 6
@@ -83,13 +83,14 @@ def check_key(key: str, variable: str) -> str:
 def is_secret_name(name: str) -> bool:
     """Whether a header of this name may hold a secret."""
     lower = name.lower()
-    return any(word in lower for word in SECRET_WORDS) and not lower.startswith(HARMLESS)
+    is_named = any(word in lower for word in SECRET_WORDS) or lower.endswith("-api")
+    return is_named and not lower.startswith(HARMLESS)
 
 
 def secrets_of(headers: Mapping[str, str]) -> tuple[str, ...]:
-    """What may be secret in the headers of a request: ``Bearer KEY`` gives ``KEY``."""
-    values = (value.rpartition(" ")[2] for name, value in headers.items() if is_secret_name(name))
-    return all_writings(values)
+    """What may be secret in the headers of a request: values, and ``Bearer KEY`` gives ``KEY`` too."""
+    values = [value.strip() for name, value in headers.items() if is_secret_name(name)]
+    return all_writings((*values, *(value.rpartition(" ")[2] for value in values)))
 
 
 def all_writings(secrets: Iterable[str]) -> tuple[str, ...]:

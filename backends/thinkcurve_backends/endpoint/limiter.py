@@ -15,11 +15,14 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Mapping
 from urllib.parse import urlsplit
 
-import msgspec
-
 from thinkcurve_backends.endpoint.faults import BUSY, wished_wait_s
 from thinkcurve_backends.endpoint.pace import Pace, Place, State
 from thinkcurve_backends.endpoint.wire import Answer, Call, Wire
+from thinkcurve_backends.json_body import decoded
+
+BYTES_A_TOKEN = 4
+LARGEST_ASKED_BYTES = 1 << 22
+"""What is larger is a batch."""
 
 
 class _Waiter:
@@ -74,11 +77,14 @@ class Limiter:
             self._pace.raise_most(most)
             self._go_on()
 
-    async def enter(self) -> Place[_Waiter]:
-        """Wait for a slot. Cancelling gives the place up, and a slot that was just given goes to the next."""
+    async def enter(self, tokens: float = 0) -> Place[_Waiter]:
+        """Wait for a slot, for about so many tokens.
+
+        Cancelling gives the place up, and a slot that was just given goes to the next.
+        """
         waiter = _Waiter()
         with self._lock:
-            place = self._pace.queue(waiter)
+            place = self._pace.queue(waiter, tokens)
             self._go_on(place)
             if place.state is State.OPEN:
                 return place
@@ -168,7 +174,9 @@ class Limited:
 
     async def send(self, call: Call) -> Answer:
         """The response to a call, once it may start."""
-        place = await self._limiter.enter()
+        if call.method == "GET":  # a list of models, the state of a batch: they cost nothing, and somebody looks on
+            return await self._wire.send(call)
+        place = await self._limiter.enter(_tokens(call))
         try:
             answer = await self._wire.send(call)
         except BaseException:
@@ -180,6 +188,12 @@ class Limited:
     async def aclose(self) -> None:
         """Hang up everywhere."""
         await self._wire.aclose()
+
+
+def _tokens(call: Call) -> float:
+    """About how many tokens a request holds; files are not counted by the minute."""
+    is_asked = "json" in call.headers.get("content-type", "") and len(call.body) <= LARGEST_ASKED_BYTES
+    return len(call.body) / BYTES_A_TOKEN if is_asked else 0
 
 
 class _Held:
@@ -208,8 +222,8 @@ class _Held:
     def _look_inside(self, raw: bytes) -> None:
         """Google says in the body how long to wait."""
         try:
-            document = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            document = decoded(raw)
+        except ValueError:
             return
         if wish := wished_wait_s({}, document, time.time()):
             self._limiter.pause(wish)

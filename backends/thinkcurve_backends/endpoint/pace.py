@@ -32,12 +32,13 @@ class State(Enum):
 
 
 class Place(Generic[W]):
-    """One request in the queue, or past it. ``who`` is for those who wake it."""
+    """One request in the queue, or past it. ``who`` is for those who wake it, ``tokens`` an estimate of its size."""
 
-    __slots__ = ("epoch", "state", "who")
+    __slots__ = ("epoch", "state", "tokens", "who")
 
-    def __init__(self, who: W) -> None:
+    def __init__(self, who: W, tokens: float = 0) -> None:
         self.who = who
+        self.tokens = tokens
         self.state = State.WAITING
         self.epoch = 0
 
@@ -62,11 +63,11 @@ class Pace(Generic[W]):
         self._successes = 0
         self._not_before = 0.0  # of the next start
         self._restart_until = 0.0
-        self._left: dict[str, tuple[float, float, bool]] = {}  # what is left, until when, whether a start takes one
+        self._left: dict[str, tuple[float, float, bool]] = {}  # what is left, until when, whether of requests
 
-    def queue(self, who: W) -> Place[W]:
+    def queue(self, who: W, tokens: float = 0) -> Place[W]:
         """A place at the end of the queue."""
-        place = Place(who)
+        place = Place(who, tokens)
         self.waiting[place] = None
         return place
 
@@ -77,7 +78,7 @@ class Pace(Generic[W]):
             place, _ = self.waiting.popitem(last=False)
             place.state, place.epoch = State.OPEN, self._epoch
             self.n_open += 1
-            self._started(now)
+            self._started(place, now)
             admitted.append(place)
         return admitted
 
@@ -123,19 +124,18 @@ class Pace(Generic[W]):
             self.most = most
 
     def _time(self, now: float) -> float:
-        """The earliest start."""
-        time = self._not_before
-        for name, (left, until, _) in tuple(self._left.items()):
+        """The earliest start of the first in the queue, which there is."""
+        time, first = self._not_before, next(iter(self.waiting))
+        for name, (left, until, is_requests) in tuple(self._left.items()):
             if until <= now:
                 del self._left[name]
-            elif left < 1:
+            elif left < max(1.0, _taken(name, first, is_requests)):
                 time = max(time, until)
         return time
 
-    def _started(self, now: float) -> None:
+    def _started(self, place: Place[W], now: float) -> None:
         for name, (left, until, is_requests) in self._left.items():
-            if is_requests:
-                self._left[name] = (left - 1, until, True)
+            self._left[name] = (left - _taken(name, place, is_requests), until, is_requests)
         if now < self._restart_until:
             gap_s = (self._restart_until - now) / self.allowed
             self._not_before = max(self._not_before, now + 2 * self._jitter() * gap_s)
@@ -159,3 +159,10 @@ class Pace(Generic[W]):
             self._successes = 0
             if not is_known:
                 self._care = max(1, self._care // 2)
+
+
+def _taken(name: str, place: Place[W], is_requests: bool) -> float:
+    """What a start takes of an allowance; how much will be written nobody knows."""
+    if is_requests:
+        return 1
+    return 0 if "output" in name else place.tokens

@@ -10,7 +10,7 @@ transport; where an SDK wraps it in an error of its own, `cause_of` takes it out
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import httpx2
 
@@ -20,6 +20,8 @@ from thinkcurve_backends.endpoint.wire import Answer, Call
 
 OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
 """Request headers that the wire writes itself."""
+LONGEST_START = 64
+"""An error in an answer of status 200 is named in so many bytes."""
 DECODED = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 """Response headers that are no longer true of a body as the wire hands it on."""
 
@@ -46,18 +48,21 @@ class _Transport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         headers = {name.lower(): value for name, value in request.headers.items() if name.lower() not in OURS}
         answer = await self._api.wire.send(Call(request.method, str(request.url), headers, await request.aread()))
-        if request.method == "POST" and answer.status == 200:
-            self._api.note_answer()
         kept = [(name, value) for name, value in answer.headers.items() if name not in DECODED]
-        return httpx2.Response(answer.status, headers=kept, stream=_Body(answer), request=request)
+        note = self._api.note_answer if request.method == "POST" and answer.status == 200 else None
+        return httpx2.Response(answer.status, headers=kept, stream=_Body(answer, note), request=request)
 
 
 class _Body(httpx2.AsyncByteStream):
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, note: Callable[[], None] | None) -> None:
         self._answer = answer
+        self._note = note
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for part in self._answer.chunks():
+            if self._note and b"error" not in part[:LONGEST_START]:  # which may stand in an answer of status 200
+                self._note()
+            self._note = None
             yield part
 
     async def aclose(self) -> None:

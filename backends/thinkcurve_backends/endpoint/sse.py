@@ -7,11 +7,21 @@ it out, for the caller to see whether it is whole, since servers exist that leav
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 BOM = b"\xef\xbb\xbf"
 DONE = b"[DONE]"
 """The data with which OpenAI, and all who speak like it, end a stream."""
+FIELD = re.compile(rb"[a-z][a-z0-9_-]*")
+"""The specification wants unknown fields to be passed over."""
+EMPTY = BOM + b"\x00 \t"
+LEAST_DOUBLED = 8
+
+
+def is_doubled(before: object, event: object, text: str) -> bool:
+    """Whether an event came twice in a row: a model may write a short token again, but hardly so many letters."""
+    return before == event and len(text) > LEAST_DOUBLED and sum(map(str.isalnum, text)) > LEAST_DOUBLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +40,8 @@ class EventReader:
         self._data: list[bytes] = []
         self._name = b""
         self._is_first = True
+        self.strange = b""
+        """The first line that is no field of an event: a sign that bytes were lost or mixed up."""
 
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that end in ``chunk``."""
@@ -62,11 +74,13 @@ class EventReader:
         return events
 
     def _take(self, line: bytes) -> None:
-        field, _, value = line.partition(b":")
+        field, colon, value = line.partition(b":")
         if field == b"data":
             self._data.append(value.removeprefix(b" "))
         elif field == b"event":
             self._name = value.removeprefix(b" ")
+        elif field not in (b"", b"id", b"retry") and not (colon and FIELD.fullmatch(field)):
+            self.strange = self.strange or (line if line.strip(EMPTY) else b"")
 
     def _dispatch(self) -> list[Event]:
         data, name = self._data, self._name

@@ -14,6 +14,7 @@ import functools
 import io
 import ssl
 import time
+import types
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -35,7 +36,8 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LARGEST_PIECE_BYTES = 1 << 20
 """A larger body is sent in pieces, so that others get their turn (aiohttp warns from here on)."""
 STALE_S = 0.5
-"""A connection of the pool that breaks this soon was closed by the server before the request came: it is sent again."""
+"""A connection that was used before and breaks this soon was closed by the server before the request came: it is sent
+again, unless a byte of an answer came. On a new connection the server may have begun to work, so nothing is resent."""
 LOST = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 UNREACHED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
 
@@ -86,31 +88,47 @@ class Patience:
     total_s: float = 7200.0
 
 
+@dataclass(slots=True)
+class _Way:
+    """Whether a request goes over a connection that was used before."""
+
+    is_old: bool = False
+
+
+async def _note_reuse(
+    session: aiohttp.ClientSession, trace: types.SimpleNamespace, _: aiohttp.TraceConnectionReuseconnParams
+) -> None:
+    trace.trace_request_ctx.is_old = True
+
+
+def _has_begun(error: Exception) -> bool:
+    """Whether the head of an answer broke off in its middle."""
+    return isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str)
+
+
 class Network:
     """The wire itself. To be used in one event loop."""
 
     def __init__(self, patience: Patience | None = None) -> None:
         self._patience = patience or Patience()
         self._session: aiohttp.ClientSession | None = None
-        self._has_answered = False
         self._proxies: dict[tuple[str, str], str | None] = {}
 
     async def send(self, call: Call) -> Answer:
         """The response to a call."""
         url = yarl.URL(call.url, encoded=True)
         with self._clear(url, call.headers):
-            sent_at = time.monotonic()
+            sent_at, way = time.monotonic(), _Way()
             try:
-                response = await self._request(call, url)
+                response = await self._request(call, url, way)
             except LOST as error:
-                is_stale = self._has_answered and time.monotonic() - sent_at < STALE_S
-                if isinstance(error, UNREACHED) or not is_stale:
+                is_stale = way.is_old and time.monotonic() - sent_at < STALE_S
+                if isinstance(error, UNREACHED) or not is_stale or _has_begun(error):
                     raise
-                response = await self._request(call, url)
-        self._has_answered = True
+                response = await self._request(call, url, _Way())
         return _Received(response, self._clear, url, call.headers)
 
-    async def _request(self, call: Call, url: yarl.URL) -> aiohttp.ClientResponse:
+    async def _request(self, call: Call, url: yarl.URL, way: _Way) -> aiohttp.ClientResponse:
         large = len(call.body) > LARGEST_PIECE_BYTES
         return await self._opened().request(
             call.method,
@@ -120,6 +138,7 @@ class Network:
             allow_redirects=False,
             proxy=self._proxy(url),
             ssl=_trusted() if url.scheme == "https" else True,
+            trace_request_ctx=way,
         )
 
     async def aclose(self) -> None:
@@ -129,7 +148,8 @@ class Network:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            patience = self._patience
+            patience, trace = self._patience, aiohttp.TraceConfig()
+            trace.on_connection_reuseconn.append(_note_reuse)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_S, ttl_dns_cache=60),
                 timeout=aiohttp.ClientTimeout(
@@ -138,6 +158,7 @@ class Network:
                     sock_read=patience.idle_s or None,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[trace],
             )
         return self._session
 

@@ -112,8 +112,8 @@ class GeminiInBatches(Gemini):
 def open_backend(what: str, **options: Any) -> Gemini:
     """``what`` is a model's name, such as ``gemini-2.5-flash``; options are those of `GeminiOptions`.
 
-    The key is in GEMINI_API_KEY or GOOGLE_API_KEY. Raises `UsageError` for bad options and where there is no key, and
-    `BackendError` where Google does not know key or model.
+    The key is in GEMINI_API_KEY or GOOGLE_API_KEY. Raises `UsageError` for bad options and where there is no key
+    or no such model, and `BackendError` where Google does not know the key.
     """
     wished = read_gemini_options(options)
     name = what.strip().removeprefix("models/")

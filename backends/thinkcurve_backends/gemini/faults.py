@@ -13,7 +13,7 @@ from typing import Any
 from thinkcurve.errors import BackendError
 from thinkcurve_backends.endpoint import faults
 from thinkcurve_backends.endpoint.api import Api
-from thinkcurve_backends.endpoint.faults import BUSY, LATER, wished_wait_s
+from thinkcurve_backends.endpoint.faults import BUSY, LATER, LONGEST_WISH_S, too_long, wished_wait_s
 from thinkcurve_backends.endpoint.keys import Key, all_writings
 from thinkcurve_backends.endpoint.sdk import cause_of
 from thinkcurve_backends.gemini.sdk import errors
@@ -65,6 +65,8 @@ class Faults:
             return BackendError(said, is_fatal=True)
         if status == 429 and _is_used_up(details):
             return BackendError(f"{said}; when the quota is there again, the same command goes on", is_fatal=True)
+        if status in LATER and wish_s is not None and wish_s > LONGEST_WISH_S:
+            return too_long(said, wish_s)
         if status in LATER or status < 300:
             is_busy = status in BUSY or (status == 503 and wish_s is not None)
             return BackendError(said, is_retryable=True, retry_after_s=wish_s, is_busy=is_busy)

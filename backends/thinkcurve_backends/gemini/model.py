@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from thinkcurve.backend import ModelInfo, Sampling
-from thinkcurve.errors import BackendError, UsageError, did_you_mean
+from thinkcurve.errors import BackendError, ThinkcurveError, UsageError, did_you_mean
 from thinkcurve_backends.endpoint.faults import one_line
 from thinkcurve_backends.gemini.family import Way, way_of
 from thinkcurve_backends.gemini.faults import UNREADABLE, Faults
@@ -34,7 +34,7 @@ class Found(msgspec.Struct, frozen=True):
 
 
 async def find_model(sdk: Sdk, name: str, options: GeminiOptions, faults: Faults) -> Found:
-    """The model ``name``. Raises a fatal `BackendError` where there is none, `UsageError` where it writes no text."""
+    """The model ``name``. Raises `UsageError` where there is none, or where it writes no text."""
     try:
         model = await sdk.aio.models.get(model=name)
     except errors.APIError as error:
@@ -52,7 +52,7 @@ async def find_model(sdk: Sdk, name: str, options: GeminiOptions, faults: Faults
     return _found(model, name, options)
 
 
-async def _unknown(sdk: Sdk, name: str, fault: BackendError) -> BackendError:
+async def _unknown(sdk: Sdk, name: str, fault: BackendError) -> ThinkcurveError:
     known: list[str] = []
     try:
         async for model in await sdk.aio.models.list(config={"page_size": MOST_NAMES}):
@@ -62,7 +62,7 @@ async def _unknown(sdk: Sdk, name: str, fault: BackendError) -> BackendError:
     except (errors.APIError, *UNREADABLE, BackendError):
         return fault  # it is about the model; that there is no list of models either says nothing more
     near = did_you_mean(name, known)
-    return BackendError(f"Google has no model {name!r}.{near} Its list has {len(known)}", is_fatal=True)
+    return UsageError(f"Google has no model {name!r}.{near} Its list has {len(known)}")
 
 
 def _found(model: types.Model, name: str, options: GeminiOptions) -> Found:

@@ -13,6 +13,8 @@ import msgspec
 from thinkcurve.backend import Generation, Stop, Usage, Visibility
 from thinkcurve.errors import BackendError
 from thinkcurve_backends.endpoint.faults import one_line
+from thinkcurve_backends.endpoint.sse import is_doubled
+from thinkcurve_backends.json_body import count
 
 T = TypeVar("T")
 
@@ -74,18 +76,8 @@ class Piece(msgspec.Struct, rename="camel"):
     response_id: str | None = None
 
 
-class Counts(msgspec.Struct, rename="camel"):
-    """``usageMetadata``."""
-
-    prompt_token_count: int | None = None
-    thoughts_token_count: int | None = None
-    candidates_token_count: int | None = None
-    tool_use_prompt_token_count: int = 0
-    cached_content_token_count: int | None = None
-    total_token_count: int | None = None
-
-
 NOTHING = Piece()
+COUNTS = ("prompt", "total", "thoughts", "candidates", "toolUsePrompt", "cachedContent")
 
 
 class Reading:
@@ -101,11 +93,15 @@ class Reading:
         self._is_signed = False
         self._goes_on = False
         self._has_gap = False
+        self._last: object = None
+        self._is_doubled = False
 
     def add(self, document: object) -> None:
         """Read one piece, decoded JSON. Raises `BackendError` where it is none."""
         piece = _converted(document, Piece)
         self._has_gap = self._has_gap or piece == NOTHING
+        self._is_doubled = self._is_doubled or is_doubled(self._last, document, _text(piece))
+        self._last = document
         self._version = piece.model_version or self._version
         if piece.prompt_feedback is not None:
             self._block = piece.prompt_feedback.block_reason or self._block
@@ -141,8 +137,9 @@ class Reading:
     def _stop(self) -> Stop:
         if self._block:
             raise BackendError(f"Google's filter blocked the prompt: {one_line(self._block, ())}")
-        if self._goes_on or self._has_gap:
+        if self._goes_on or self._has_gap or self._is_doubled:
             what = "goes on after its end" if self._goes_on else "has an event in it that says nothing"
+            what = "has an event in it twice" if self._is_doubled else what
             raise BackendError(f"Gemini's stream {what}: it is not whole", is_retryable=True)
         reason = self._finish
         if reason in STOPS:
@@ -167,13 +164,18 @@ def _converted(document: object, kind: type[T]) -> T:
         raise BackendError(f"this is no reply of Gemini's: {one_line(str(error), ())}", is_retryable=True) from None
 
 
+def _text(piece: Piece) -> str:
+    contents = (candidate.content for candidate in piece.candidates or [])
+    return "".join(part.text or "" for content in contents if content for part in content.parts or [])
+
+
 def _usage(raw: dict[str, Any]) -> Usage:
     """Counts as Google gives them. Its JSON leaves zeros out, and its total holds prompt, thoughts and answer."""
-    counts = _converted(raw, Counts)
-    prompt, total = counts.prompt_token_count, counts.total_token_count
-    thinking, answer = counts.thoughts_token_count, counts.candidates_token_count
+    prompt, total, thinking, answer, tools, cached = (count(raw.get(f"{name}TokenCount")) for name in COUNTS)
+    if cached is not None and prompt is not None and cached > prompt:
+        cached = None
     if total is not None and prompt is not None:
-        rest = total - prompt - counts.tool_use_prompt_token_count - (thinking or 0) - (answer or 0)
+        rest = total - prompt - (tools or 0) - (thinking or 0) - (answer or 0)
         if rest == 0:
             thinking, answer = thinking or 0, answer or 0
         elif rest > 0 and thinking is None and answer is not None:
@@ -182,7 +184,7 @@ def _usage(raw: dict[str, Any]) -> Usage:
             answer = rest
     return Usage(
         prompt_tokens=prompt,
-        cached_tokens=counts.cached_content_token_count,
+        cached_tokens=cached,
         thinking_tokens=thinking,
         answer_tokens=answer,
         source="unknown" if thinking is None else "provider",

@@ -19,7 +19,7 @@ from thinkcurve.budget import Control
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve_backends.chat.body import chat_body
 from thinkcurve_backends.chat.dialect import Dialect
-from thinkcurve_backends.chat.reply import count_thinking
+from thinkcurve_backends.chat.thinking import count_thinking
 from thinkcurve_backends.endpoint.api import Api
 from thinkcurve_backends.http.continuation import Asker, Completions, Continues, Encode, OllamaRaw
 from thinkcurve_backends.http.options import Options, read

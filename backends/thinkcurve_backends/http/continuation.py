@@ -19,7 +19,8 @@ from thinkcurve.errors import BackendError
 from thinkcurve.problem import Message
 from thinkcurve_backends.chat.body import SEEDS, chat_body, draw, end, limit, merge
 from thinkcurve_backends.chat.dialect import Dialect
-from thinkcurve_backends.chat.reply import count_thinking, read_reply, read_stream, split
+from thinkcurve_backends.chat.reply import read_reply, read_stream
+from thinkcurve_backends.chat.thinking import Habits, count_thinking, split
 from thinkcurve_backends.endpoint.api import Api
 
 Encode = Callable[[str], Sequence[int]]
@@ -43,6 +44,7 @@ class Asker:
         self._path = path
         self._dialect = dialect
         self._extra = extra
+        self._habits = Habits()
 
     def streams(self, request: Request) -> bool:
         """Whether the reply to a request comes in a stream."""
@@ -51,20 +53,16 @@ class Asker:
     async def ask(self, body: dict[str, Any], request: Request) -> Generation:
         """The reply to a body, read in the endpoint's dialect."""
         merge(body, self._extra)
+        how: Any = {"fault": lambda said: self._api.fault_inside(said, self._path), "habits": self._habits}
         try:
             if body.get("stream"):
                 return await self._api.stream(
-                    self._path, body, lambda events: read_stream(events, self._dialect, request)
+                    self._path, body, lambda events: read_stream(events, self._dialect, request, **how)
                 )
-            return read_reply(await self._api.post(self._path, body), self._dialect, request)
+            return read_reply(await self._api.post(self._path, body), self._dialect, request, **how)
         except BackendError as error:
-            line = self._api.line(str(error))  # what a server says in a reply may hold the key
-            raise BackendError(
-                line,
-                is_retryable=error.is_retryable,
-                is_fatal=error.is_fatal,
-                retry_after_s=error.retry_after_s,
-            ) from None
+            error.args = (self._api.line(str(error)),)  # what a server says in a reply may hold the key
+            raise error from None
 
 
 class Rendered:
@@ -139,7 +137,12 @@ class OllamaRaw:
         body["options"] = settings
         merge(body, self._extra)
         said = await self._api.post("/api/generate", body)
-        generation = read_reply(_as_completion(said), self._dialect, as_continuation(request))
+        generation = read_reply(
+            _as_completion(said),
+            self._dialect,
+            as_continuation(request),
+            fault=lambda found: self._api.fault_inside(found, "/api/generate"),
+        )
         return _told(generation, request.stop, self._dialect)
 
 

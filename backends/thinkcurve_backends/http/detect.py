@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-import msgspec
-
 from thinkcurve.errors import BackendError, UsageError, did_you_mean
-from thinkcurve.retry import RetryPolicy, with_retries
-from thinkcurve_backends.chat.reply import at
+from thinkcurve_backends.chat.usage import at
 from thinkcurve_backends.endpoint.api import Api
+from thinkcurve_backends.endpoint.faults import LATER
 from thinkcurve_backends.endpoint.wire import Call
+from thinkcurve_backends.json_body import decoded
 
-PATIENCE = RetryPolicy(attempts=3)
+LOOK_S = 10.0
+"""How long one look may take: what a server says of itself it says at once."""
 SIGNS: tuple[tuple[str, str, str], ...] = (
     ("llamacpp", "/props", "default_generation_settings"),
     ("vllm", "/version", "version"),
@@ -26,12 +27,13 @@ SIGNS: tuple[tuple[str, str, str], ...] = (
 """Kinds of servers, with a path that no other kind has and what stands in its answer."""
 VERSIONS = {"llamacpp": "build_info", "vllm": "version", "sglang": "version", "ollama": "version"}
 """Where those answers hold the version."""
-STRICT = frozenset({"vllm", "llamacpp", "sglang", "ollama", "lmstudio"})
-"""Servers whose list of models is all that they have; llama.cpp would answer to any other name as well."""
+LENIENT = frozenset({"mlx", "optillm", "its_hub"})
+"""Servers that take names beside those that they list; llama.cpp would, too, but has one model whatever its name."""
 CONTEXT = (
     "max_model_len|context_length|max_context_length|context_window|max_context_window_tokens|loaded_context_length|"
     "top_provider.context_length|meta.n_ctx"
 )
+UNLISTED = "{} did not list its models when it was asked: whether this one is there was not checked"
 OUTPUT = "top_provider.max_completion_tokens|max_completion_tokens|max_output_tokens|max_output_length"
 
 
@@ -67,8 +69,12 @@ class Served:
 
 
 async def look(api: Api, url: str, headers: Mapping[str, str]) -> Seen:
-    """What a GET of ``url`` answers, whatever its status."""
-    return await with_retries(lambda: _look(api, url, headers), PATIENCE)
+    """What a GET of ``url`` answers in a short time, whatever its status. Raises `BackendError` where nothing comes."""
+    try:
+        async with asyncio.timeout(LOOK_S):
+            return await _look(api, url, headers)
+    except TimeoutError:
+        raise BackendError(f"{url} did not answer in {LOOK_S:g} s", is_retryable=True) from None
 
 
 async def _look(api: Api, url: str, headers: Mapping[str, str]) -> Seen:
@@ -78,8 +84,8 @@ async def _look(api: Api, url: str, headers: Mapping[str, str]) -> Seen:
     finally:
         await answer.aclose()
     try:
-        document = msgspec.json.decode(raw) if answer.status == 200 else None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        document = decoded(raw) if answer.status == 200 else None
+    except ValueError:
         document = None
     return Seen(answer.status, answer.headers, document)
 
@@ -87,29 +93,43 @@ async def _look(api: Api, url: str, headers: Mapping[str, str]) -> Seen:
 async def kind_of(api: Api, root: str, headers: Mapping[str, str]) -> Served:
     """What answers at ``root``, its model still unknown."""
     for kind, path, sign in SIGNS:
-        seen = await look(api, root + path, headers)
+        seen = await _glance(api, root + path, headers)
         if seen.status in (401, 403):
             continue  # a key may be wanted for this alone; the first request will tell
         if isinstance(seen.document, dict) and at(seen.document, sign) is not None:
             version = at(seen.document, VERSIONS.get(kind, ""))
             return Served(kind, str(version or ""), about=seen.document)
-    health = await look(api, root + "/health", headers)
+    health = await _glance(api, root + "/health", headers)
     is_mlx = health.headers.get("server", "").startswith("BaseHTTP/") and health.document == {"status": "ok"}
     return Served("mlx" if is_mlx else "generic")
 
 
-async def cards_of(api: Api, base: str, headers: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The models that ``/models`` lists; none where the server has no such list."""
+async def _glance(api: Api, url: str, headers: Mapping[str, str]) -> Seen:
+    """`look`, where no answer is one too; only a server that cannot be reached at all ends it."""
+    try:
+        return await look(api, url, headers)
+    except BackendError as error:
+        if error.is_fatal:
+            raise
+        return Seen(0, {}, None)
+
+
+async def cards_of(api: Api, base: str, headers: Mapping[str, str]) -> tuple[list[dict[str, Any]], str]:
+    """The models that ``/models`` lists, and a note where that cannot be had; none where there is no such list."""
     try:
         seen = await look(api, base + "/models", headers)
     except BackendError as error:
         if error.is_fatal:
             raise
-        return []  # mlx_lm.server hangs up where its machine has no cache of the hub
+        return [], UNLISTED.format(base)  # mlx_lm.server hangs up where its machine has no cache of the hub
     if seen.status in (401, 403):
         raise api.fault(seen.status, seen.headers, b"", "/models")
+    if seen.status in LATER:
+        return [], UNLISTED.format(base)
     listed = seen.document.get("data") if isinstance(seen.document, dict) else seen.document
-    return [card for card in listed or [] if isinstance(card, dict) and isinstance(card.get("id"), str)]
+    if not isinstance(listed, list):
+        return [], ""
+    return [card for card in listed if isinstance(card, dict) and isinstance(card.get("id"), str)], ""
 
 
 def choose(kind: str, cards: list[dict[str, Any]], name: str, base: str) -> dict[str, Any]:
@@ -121,7 +141,8 @@ def choose(kind: str, cards: list[dict[str, Any]], name: str, base: str) -> dict
             found = next((card for card in cards if wanted in _names_of(kind, card["id"])), None)
             if found is not None:
                 return {**found, "id": name}
-        if names and kind in STRICT:
+        is_variant = kind == "openrouter" and ":" in name
+        if names and kind not in LENIENT and not is_variant:
             raise UsageError(f"{base} serves no model {name!r}.{did_you_mean(name, names)} It serves: {shown}")
         return {"id": name}
     if kind == "mlx":

@@ -13,7 +13,7 @@ from thinkcurve.backend import Backend, ModelInfo, NativeBudgets
 from thinkcurve.budget import Control
 from thinkcurve.errors import UsageError
 from thinkcurve_backends.chat.dialect import Dialect
-from thinkcurve_backends.chat.reply import at
+from thinkcurve_backends.chat.usage import at
 from thinkcurve_backends.endpoint.api import Api
 from thinkcurve_backends.endpoint.keys import find_key
 from thinkcurve_backends.endpoint.open import open_api
@@ -22,8 +22,8 @@ from thinkcurve_backends.http.continuation import Asker, Prefilled
 from thinkcurve_backends.http.detect import Served, cards_of, choose, kind_of
 from thinkcurve_backends.http.options import Options, region_of
 from thinkcurve_backends.http.presets import GENERIC, Preset, preset
-from thinkcurve_backends.http.probe import effort_works, switch_works
-from thinkcurve_backends.http.text import Text, find_text, tokenizer_of
+from thinkcurve_backends.http.probe import effort_works, switch_works, template_opens
+from thinkcurve_backends.http.text import Text, find_text, format_of, tokenizer_of
 from thinkcurve_backends.remote import KEY_VARIABLE
 
 UNCOUNTED = (
@@ -71,7 +71,7 @@ def open_at(address: str, name: str, options: Options, given: Mapping[str, Any],
             raise UsageError(f"{found.title} at {place.base} takes no token ids; say api=completions or api=chat")
         if options.api in ("auto", "ids") and found.speaks_ids:
             if name and found.speaks_ids == "llamacpp":  # which answers whatever name it is asked by
-                choose(served.kind, api.run_now(cards_of(api, place.base, headers)), name, place.base)
+                choose(served.kind, api.run_now(cards_of(api, place.base, headers))[0], name, place.base)
             engine = open_by_ids(found.speaks_ids, place.root, name, given)
             api.close()
             return engine
@@ -110,18 +110,22 @@ def _connect(place: Place, found: Preset, options: Options) -> tuple[Api, dict[s
 def _open(
     api: Api, place: Place, found: Preset, served: Served, name: str, options: Options, headers: dict[str, str]
 ) -> HttpModel:
-    cards = api.run_now(cards_of(api, place.base, headers))
+    cards, unlisted = api.run_now(cards_of(api, place.base, headers))
     card = choose(served.kind, cards, name, place.base)
     served = Served(served.kind, served.version, card["id"], card, served.about)
     dialect = _fitted(api, found.dialect, served, options)
+    text = (
+        Text(thinking=format_of(options)) if options.api == "chat" else find_text(api, place, served, dialect, options)
+    )
+    if _opens_unseen(api, served, dialect, text):
+        dialect = msgspec.structs.replace(dialect, opens_unseen=True)
     asker = Asker(api, place.prefix + dialect.path, dialect, options.body, stream=options.stream)
-    text = Text()
-    if options.api != "chat":
-        text = find_text(api, place, served, dialect, options)
     if options.api == "completions" and text.way is None:
         raise UsageError(f"{place.base} is not gone on with by text: {text.why}")
     if dialect.effort and api.run_now(effort_works(api, served.kind, served.model)) is False:
         text = replace(text, notes=(*text.notes, NO_EFFORT))
+    if unlisted:
+        text = replace(text, notes=(*text.notes, unlisted))
     encode = text.encode or tokenizer_of(options)
     controls = _controls(dialect)
     if options.api == "completions":
@@ -141,6 +145,15 @@ def _open(
         encode=encode,
         behind=text.behind,
     )
+
+
+def _opens_unseen(api: Api, served: Served, dialect: Dialect, text: Text) -> bool:
+    """Whether the chat template opens the thinking, by the checkpoint or by what the server renders."""
+    if not dialect.open:
+        return False
+    if text.thinking is not None:
+        return text.thinking.template_opens and text.thinking.open.strip() == dialect.open.strip()
+    return api.run_now(template_opens(api, served.kind, served.model, dialect.open))
 
 
 def _controls(dialect: Dialect) -> frozenset[Control]:

@@ -11,6 +11,7 @@ import msgspec
 
 from thinkcurve.errors import UsageError, did_you_mean
 from thinkcurve.formats import Wish
+from thinkcurve_backends.chat.extra import check_body, check_headers
 from thinkcurve_backends.endpoint.options import LEAST, EndpointOptions
 from thinkcurve_backends.options import read_options
 
@@ -80,7 +81,9 @@ def read(engine: str, options: Mapping[str, Any]) -> Options:
         raise UsageError(
             f"option api is {chosen.api!r}.{did_you_mean(chosen.api, APIS)} It is one of {', '.join(APIS)}"
         )
-    _, _ = chosen.body, chosen.headers
+    remedy = "set the key in THINKCURVE_API_KEY, or in the variable that option key_variable names"
+    check_body(engine, chosen.body, remedy)
+    check_headers(engine, chosen.headers, remedy)
     return chosen
 
 

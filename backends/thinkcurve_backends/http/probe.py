@@ -82,6 +82,21 @@ async def effort_works(api: Api, kind: str, model: str) -> bool | None:
     return await _render_apart(api, kind, model, low, high)
 
 
+async def template_opens(api: Api, kind: str, model: str, mark: str) -> bool:
+    """Whether what a chat is rendered to ends with ``mark``, as far as this server shows it."""
+    if kind != "llamacpp":
+        return False
+    asked = {"model": model, "messages": [{"role": turn.role, "content": turn.content} for turn in PROBE]}
+    try:
+        found = await api.exchange("POST", "/apply-template", asked)
+    except BackendError as error:
+        if error.is_retryable:
+            raise
+        return False
+    prompt = found.get("prompt") if isinstance(found, dict) else None
+    return isinstance(prompt, str) and prompt.rstrip().endswith(mark.strip())
+
+
 async def _render_apart(api: Api, kind: str, model: str, one: dict[str, Any], other: dict[str, Any]) -> bool | None:
     path = {"llamacpp": "/apply-template", "vllm": "/tokenize"}.get(kind)
     if path is None:

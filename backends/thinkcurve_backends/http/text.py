@@ -68,25 +68,41 @@ def tokenizer_of(options: Options) -> Encode | None:
     return load_tokenizer(open_checkpoint("http", what, options.revision, weights=()).folder).encode
 
 
-def _by_checkpoint(api: Api, place: Place, served: Served, dialect: Dialect, options: Options) -> Text:
+def format_of(options: Options) -> ThinkingFormat | None:
+    """How the model of option checkpoint thinks; ``None`` where there is none, or nothing shows that it does."""
+    if not options.checkpoint:
+        return None
+    described, tokenizer = _loaded(options)
+    return _format(described, tokenizer, options) if tokenizer.template else None
+
+
+def _loaded(options: Options) -> tuple[Checkpoint, Any]:
     try:
         from thinkcurve_backends.hf_tokenizer import load_tokenizer
 
         described = open_checkpoint("http", options.checkpoint, options.revision, weights=())
-        tokenizer = load_tokenizer(described.folder)
+        return described, load_tokenizer(described.folder)
     except ModuleNotFoundError as error:
         raise UsageError(
             f'option checkpoint needs transformers: pip install "thinkcurve[transformers]" ({error})'
         ) from error
-    if not tokenizer.template:
-        return Text(encode=tokenizer.encode, why=f"{described.name} has no chat template")
-    form = find_format(
+
+
+def _format(described: Checkpoint, tokenizer: Any, options: Options) -> ThinkingFormat | None:
+    return find_format(
         tokens=tokenizer.inner.get_vocab(),
         template=tokenizer.template,
         render=lambda **more: tokenizer.render_text(PROBE, **more),
         name=described.name,
         wish=options.wish,
     )
+
+
+def _by_checkpoint(api: Api, place: Place, served: Served, dialect: Dialect, options: Options) -> Text:
+    described, tokenizer = _loaded(options)
+    if not tokenizer.template:
+        return Text(encode=tokenizer.encode, why=f"{described.name} has no chat template")
+    form = _format(described, tokenizer, options)
     tokenizer.template_options = dict(form.template_options) if form else {}
     rendered = Rendered(tokenizer.render_text, form, tokenizer.encode)
     bos = tokenizer.inner.bos_token or ""
@@ -121,7 +137,7 @@ def _checked(
     why = api.run_now(check_rendered(way, bos))
     if why:
         note = f"text is not gone on with (controls truncate and extend): {why}"
-        return Text(encode=rendered.encode, info=info, notes=(note,), why=why, behind=behind)
+        return Text(None, rendered.form, info, rendered.encode, (note,), why, behind)
     notes = () if dialect.names_stop else (UNTOLD,)
     return Text(way, rendered.form, info, rendered.encode, notes, behind=behind)
 

@@ -16,7 +16,7 @@ import msgspec
 from thinkcurve.backend import Generation, ModelInfo, NativeBudgets, Request
 from thinkcurve.budget import Control
 from thinkcurve.errors import UsageError
-from thinkcurve_backends.chat.reply import count_thinking
+from thinkcurve_backends.chat.thinking import count_thinking
 from thinkcurve_backends.endpoint.api import Api
 from thinkcurve_backends.endpoint.keys import find_key
 from thinkcurve_backends.endpoint.open import open_api
@@ -25,7 +25,7 @@ from thinkcurve_backends.openai.options import RESPONSES, OpenAiOptions, read
 try:
     import openai
 
-    from thinkcurve_backends.openai.client import Client, document, streamed
+    from thinkcurve_backends.openai.client import Client, document
     from thinkcurve_backends.openai.completions import Completions
     from thinkcurve_backends.openai.faults import Refused
     from thinkcurve_backends.openai.models import Known, find_model
@@ -121,7 +121,7 @@ class OpenAi:
 
         async def read(response: httpx2.Response) -> Generation:
             if self._options.stream:
-                return await streamed(response, lambda events: self._speech.read_events(events, request))
+                return await self._client.streamed(response, lambda events: self._speech.read_events(events, request))
             return self._speech.read(await document(response), request)
 
         generation = await self._client.post(self._speech.path, body, read)
@@ -149,7 +149,7 @@ def _opened(what: str, given: OpenAiOptions, client: Client, api: Api) -> OpenAi
     speech: Speech = (
         Responses(known.name, given, api, known.thinking_source)
         if given.speech == RESPONSES
-        else Completions(known.name, given, api.base_url, known.thinking_source)
+        else Completions(known.name, given, api, known.thinking_source)
     )
     encode = None
     if given.tokenizer:

@@ -14,7 +14,7 @@ import msgspec
 
 from thinkcurve.backend import BatchStatus, Generation, Request
 from thinkcurve.errors import BackendError
-from thinkcurve_backends.chat.reply import count_thinking
+from thinkcurve_backends.chat.thinking import count_thinking
 from thinkcurve_backends.json_body import json_body
 from thinkcurve_backends.openai.backend import OpenAi
 from thinkcurve_backends.openai.client import document

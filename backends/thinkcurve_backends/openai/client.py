@@ -7,20 +7,20 @@ are counted and bounded elsewhere, and it does not parse: its models of every ch
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from typing import Any, TypeVar
 
 import httpx2
-import msgspec
 import openai
 
 from thinkcurve.errors import BackendError
 from thinkcurve_backends.endpoint.api import DRAIN_S, Api
-from thinkcurve_backends.endpoint.keys import Key
+from thinkcurve_backends.endpoint.events import Body
+from thinkcurve_backends.endpoint.faults import Faults
+from thinkcurve_backends.endpoint.keys import Key, all_writings
 from thinkcurve_backends.endpoint.sdk import transport
-from thinkcurve_backends.endpoint.sse import DONE, EventReader
-from thinkcurve_backends.json_body import json_body
+from thinkcurve_backends.json_body import decoded, json_body
 from thinkcurve_backends.openai.faults import fault_of
 from thinkcurve_backends.openai.options import OpenAiOptions
 
@@ -43,6 +43,9 @@ class Client:
     def __init__(self, api: Api, key: Key, options: OpenAiOptions) -> None:
         self.api = api
         self._key = key
+        self._faults = Faults(
+            api.base_url, key_variable=key.variable, has_key=bool(key), secrets=all_writings([key.value])
+        )
         self._options = options
         self._client: openai.AsyncOpenAI | None = None
 
@@ -79,6 +82,18 @@ class Client:
         except openai.OpenAIError as error:
             raise fault_of(error, self.api) from None
 
+    async def streamed(self, response: httpx2.Response, read: Callable[[AsyncIterator[Any]], Awaitable[T]]) -> T:
+        """What ``read`` makes of the server-sent events, each decoded, or of the one document in their place."""
+        if "json" in response.headers.get("content-type", "").partition(";")[0]:
+            return await read(_alone(await document(response)))
+        body = Body(_Answer(response), self._faults, self.api.base_url, response.request.url.path)
+        async with aclosing(body.events(needs_done=False)) as events:
+            result = await read(events)
+        with suppress(TimeoutError, BackendError):
+            async with asyncio.timeout(DRAIN_S):
+                await body.drain()
+        return result
+
     def _sdk(self) -> openai.AsyncOpenAI:
         if self._client is None:
             options = self._options
@@ -102,40 +117,32 @@ async def document(response: httpx2.Response) -> Any:
     return _decoded(await response.aread(), response)
 
 
-async def streamed(response: httpx2.Response, read: Callable[[AsyncIterator[Any]], Awaitable[T]]) -> T:
-    """What ``read`` makes of the server-sent events, each decoded, or of the one document that came in their place."""
-    if "text/event-stream" not in response.headers.get("content-type", ""):
-        return await read(_alone(await document(response)))
-    parts = response.aiter_bytes()
-    async with aclosing(parts), aclosing(_events(parts, response)) as events:
-        result = await read(events)
-        with suppress(TimeoutError, BackendError):
-            async with asyncio.timeout(DRAIN_S):
-                async for _ in parts:
-                    pass
-        return result
+class _Answer:
+    """A response of the client's as `thinkcurve_backends.endpoint.wire.Answer`."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        self._response = response
+        self._parts = response.aiter_bytes()
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes."""
+        return self._parts
+
+    async def aclose(self) -> None:
+        """Let the connection go."""
+        await self._response.aclose()
 
 
 async def _alone(found: Any) -> AsyncIterator[Any]:
     yield found
 
 
-async def _events(parts: AsyncIterator[bytes], response: httpx2.Response) -> AsyncGenerator[Any]:
-    reader = EventReader()
-    async for part in parts:
-        for event in reader.feed(part):
-            if event.data == DONE:
-                return
-            yield _decoded(event.data, response)
-    for event in reader.finish():
-        if event.data != DONE:
-            yield _decoded(event.data, response)
-
-
 def _decoded(raw: bytes, response: httpx2.Response) -> Any:
     try:
-        return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return decoded(raw)
+    except ValueError as error:
         kind = "".join(c for c in response.headers.get("content-type", "no type") if c.isprintable())[:80]
         host = response.request.url.host
         raise Unreadable(

@@ -11,6 +11,8 @@ from thinkcurve.backend import Generation, NativeBudgets, Request, Visibility
 from thinkcurve_backends.chat.body import chat_body
 from thinkcurve_backends.chat.dialect import GENERIC, Dialect, Fields
 from thinkcurve_backends.chat.reply import read_reply, read_stream
+from thinkcurve_backends.chat.thinking import Habits
+from thinkcurve_backends.endpoint.api import Api
 from thinkcurve_backends.openai.options import OpenAiOptions
 
 USAGE = Fields(cache_write="prompt_tokens_details.cache_write_tokens")
@@ -24,7 +26,7 @@ OPENAI = Dialect(
     usage=USAGE,
 )
 """https://developers.openai.com/api/reference/resources/chat: the thinking is counted, and never shown."""
-ELSEWHERE = msgspec.structs.replace(GENERIC, effort="reasoning_effort", usage=USAGE)
+ELSEWHERE = msgspec.structs.replace(GENERIC, effort="reasoning_effort", usage=USAGE, open="<think>", close="</think>")
 """``max_tokens`` where OpenAI says ``max_completion_tokens``: some servers know the old name alone."""
 
 
@@ -33,11 +35,12 @@ class Completions:
 
     path = "/chat/completions"
 
-    def __init__(self, name: str, options: OpenAiOptions, host: str, thinking_source: str) -> None:
+    def __init__(self, name: str, options: OpenAiOptions, api: Api, thinking_source: str) -> None:
         self._name = name
+        self._how: Any = {"fault": lambda said: api.fault_inside(said, self.path), "habits": Habits()}
         self._dialect = msgspec.structs.replace(
             OPENAI if options.is_openai else ELSEWHERE,
-            name="OpenAI" if options.is_openai else host,
+            name="OpenAI" if options.is_openai else api.base_url,
             budget=options.budget_field,
             native=NativeBudgets() if options.budget_field else None,
             max_output_tokens=options.max_output_tokens or None,
@@ -57,14 +60,14 @@ class Completions:
     async def read_events(self, events: AsyncIterator[Any], request: Request | None) -> Generation:
         """The answer that a stream is. Raises `BackendError` where it has no end."""
         seen: list[str] = []
-        generation = await read_stream(_watched(events, seen), self._dialect, request)
+        generation = await read_stream(_watched(events, seen), self._dialect, request, **self._how)
         return _stamped(generation, seen)
 
     def read(self, response: Any, request: Request | None) -> Generation:
         """A whole answer. Raises `BackendError` where none came about."""
         seen: list[str] = []
         _look(response, seen)
-        return _stamped(read_reply(response, self._dialect, request), seen)
+        return _stamped(read_reply(response, self._dialect, request, **self._how), seen)
 
 
 async def _watched(events: AsyncIterator[Any], seen: list[str]) -> AsyncIterator[Any]:

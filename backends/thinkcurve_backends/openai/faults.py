@@ -16,12 +16,13 @@ import openai
 from thinkcurve.budget import EFFORTS
 from thinkcurve.errors import BackendError
 from thinkcurve_backends.endpoint.api import Api
+from thinkcurve_backends.endpoint.faults import STATUS_BY_NAME
 from thinkcurve_backends.endpoint.sdk import cause_of
 
 SAMPLING = frozenset({"temperature", "top_p", "top_k", "min_p"})
-PASSING = frozenset({"server_error", "rate_limit_exceeded", "vector_store_timeout"})
-"""Codes of failed responses that may go well another time (`openai.types.responses.ResponseError`); others are about
-the one request."""
+PASSING = frozenset({"vector_store_timeout"})
+"""Codes of failed responses that may go well another time (`openai.types.responses.ResponseError`), beside those that
+any API has; others are about the one request."""
 
 
 class Refused(BackendError):
@@ -35,8 +36,8 @@ class Refused(BackendError):
 class Missing(BackendError):
     """A path, or the model that it names, that is not there."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, is_fatal=True)
+    def __init__(self, message: str, *, is_fatal: bool = True) -> None:
+        super().__init__(message, is_fatal=is_fatal)
 
 
 def fault_of(error: openai.OpenAIError, api: Api) -> BackendError:
@@ -65,19 +66,19 @@ def refusal(status: int, headers: Mapping[str, str], raw: bytes, path: str, api:
         )
     found = api.fault(status, {name.lower(): value for name, value in headers.items()}, raw, path)
     if status == 404:
-        return Missing(str(found))
+        return Missing(str(found), is_fatal=found.is_fatal)
     is_about_it = status == 400 and parameter and not found.is_fatal
     return Refused(f"{found} (parameter {api.line(parameter)})", parameter) if is_about_it else found
 
 
-def failed(error: object, api: Api) -> BackendError:
+def failed(error: object, api: Api, path: str) -> BackendError:
     """What a response failed of: ``error`` as it stands in one, or in an event of its stream."""
     said = error if isinstance(error, dict) else {}
-    code = api.line(str(said.get("code") or "no code"))
-    reason = api.line(str(said.get("message") or "no reason given"))
-    return BackendError(
-        f"{api.base_url} gave an answer up ({code}): {reason}", is_retryable=code in PASSING or code == "no code"
-    )
+    code = str(said.get("code") or "no code").lower()
+    reason = f"{code}: {said.get('message') or 'no reason given'}"
+    if code in STATUS_BY_NAME or code == "no code" or re.fullmatch(r"[345]\d\d", code):
+        return api.fault_inside({"error": {**said, "message": reason}}, path)
+    return BackendError(f"{api.base_url} gave an answer up ({api.line(reason)})", is_retryable=code in PASSING)
 
 
 def _said(raw: bytes) -> Mapping[str, Any]:

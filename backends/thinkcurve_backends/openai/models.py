@@ -41,7 +41,9 @@ def find_model(client: Client, name: str) -> Known:
     except (Missing, Unreadable):
         entries = _listed(client)
     except BackendError as error:
-        raise _at_once(error) from error
+        if error.is_fatal or not error.is_retryable:
+            raise _at_once(error) from error
+        return Known(name, notes=(f"whether {name!r} is there was not checked: {error}",))
     for entry in entries:
         if name in _names(entry):
             return _known(str(entry.get("id", name)), entry)

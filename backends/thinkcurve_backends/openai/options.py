@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from thinkcurve.errors import UsageError, did_you_mean
+from thinkcurve_backends.chat.extra import check_body
 from thinkcurve_backends.endpoint.options import LEAST, EndpointOptions
 from thinkcurve_backends.endpoint.wire import LOOPBACK
 from thinkcurve_backends.options import read_options
@@ -124,3 +125,4 @@ def _check_extra(text: str) -> None:
         raise UsageError(f"option extra_body of openai is no JSON ({error}): {text[:80]!r}") from error
     if not isinstance(found, dict):
         raise UsageError(f"option extra_body of openai is {text[:80]!r}; it must be a JSON object")
+    check_body("openai", found, "set the key in OPENAI_API_KEY")

@@ -16,7 +16,8 @@ from thinkcurve.backend import Chat, Generation, NativeBudgets, Request, Stop, U
 from thinkcurve.errors import BackendError
 from thinkcurve_backends.chat.body import ask_to_think, chat_of, draw, end, limit, merge, put
 from thinkcurve_backends.chat.dialect import Dialect
-from thinkcurve_backends.chat.reply import at
+from thinkcurve_backends.chat.thinking import asks_off, check_off
+from thinkcurve_backends.chat.usage import at, count, sensible
 from thinkcurve_backends.endpoint.api import Api
 from thinkcurve_backends.openai.faults import failed
 from thinkcurve_backends.openai.options import OpenAiOptions
@@ -24,6 +25,8 @@ from thinkcurve_backends.openai.options import OpenAiOptions
 ENCRYPTED = "reasoning.encrypted_content"
 ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 """Events that hold the whole response."""
+DELTAS = frozenset({"response.output_text.delta", "response.refusal.delta"})
+"""Events that hold a part of the answer."""
 
 
 class Responses:
@@ -48,6 +51,7 @@ class Responses:
             stop="",
             thinking_source=thinking_source,
         )
+        self._has_shown = False
         self.summary = options.summary or ("auto" if options.is_openai else "none")
 
     def body(self, request: Request, *, stream: bool) -> dict[str, Any]:
@@ -85,18 +89,23 @@ class Responses:
     async def read_events(self, events: AsyncIterator[Any], request: Request | None) -> Generation:
         """The response that a stream ends with. Raises a retryable `BackendError` where it has no end."""
         items: dict[int, Any] = {}
+        has_deltas = False
         async for event in events:
             kind = event.get("type") if isinstance(event, dict) else None
             if kind in ENDS:
                 response = event.get("response")
                 if isinstance(response, dict) and not response.get("output") and items:
                     response = {**response, "output": [items[place] for place in sorted(items)]}
+                if has_deltas and isinstance(response, dict) and response.get("output") == []:
+                    raise self._broken("parts of an answer that its end does not hold")
                 return self.read(response, request)
             if kind == "response.output_item.done":
                 place = event.get("output_index")
                 items[place if isinstance(place, int) else len(items)] = event.get("item")
+            elif kind in DELTAS:
+                has_deltas = True
             elif kind == "error":
-                raise failed(event.get("error") or event, self._api)
+                raise failed(event.get("error") or event, self._api, self.path)
             elif isinstance(event, dict) and event.get("object") == "response":
                 return self.read(event, request)  # one document in place of a stream
         raise self._broken("a stream without its end")
@@ -107,10 +116,12 @@ class Responses:
             raise self._broken("no response" if not isinstance(response, dict) else "a response without output")
         usage = self._usage(response.get("usage"))
         most = request.max_tokens if request is not None else response.get("max_output_tokens")
-        thinking, visibility = _thinking(response["output"], usage, shows=not self._options.is_openai)
+        shows = not self._options.is_openai and (self._has_shown or asks_off(request))
+        thinking, visibility = _thinking(response["output"], usage, shows=shows)
+        self._has_shown = self._has_shown or (visibility is Visibility.FULL and bool(thinking))
         if visibility is Visibility.FULL and thinking and usage.thinking_tokens == 0:
             usage = msgspec.structs.replace(usage, thinking_tokens=None, answer_tokens=None, source="unknown")
-        return Generation(
+        made = Generation(
             text="".join(_texts(response["output"])),
             stop=self._stop(response, usage, most if isinstance(most, int) else 0),
             thinking=thinking,
@@ -119,15 +130,19 @@ class Responses:
             visibility=visibility,
             served_by=response["model"] if isinstance(response.get("model"), str) else None,
         )
+        check_off(made, request, self._dialect)
+        return made
 
     def _stop(self, response: dict[str, Any], usage: Usage, most: int) -> Stop:
         status = response.get("status")
         if status == "failed" or response.get("error"):
-            raise failed(response.get("error"), self._api)
+            raise failed(response.get("error"), self._api, self.path)
         if status == "incomplete":
             return self._cut(at(response, "incomplete_details.reason"))
         if status != "completed":
             raise self._broken(f"a response with status {self._api.line(str(status))!r}")
+        if any(isinstance(item, dict) and item.get("status") == "incomplete" for item in response["output"]):
+            raise self._broken("a response that is completed and holds a part that is not")
         if not self._options.is_openai and 0 < most <= (usage.generated_tokens or 0):
             return Stop.LENGTH  # llama.cpp calls a response completed that max_output_tokens ended
         return Stop.REFUSAL if any(_parts(response["output"], "refusal")) else Stop.EOS
@@ -142,16 +157,16 @@ class Responses:
     def _usage(self, found: Any) -> Usage:
         if not isinstance(found, dict):
             return Usage()
-        generated = _count(found, "output_tokens")
-        thinking = _count(found, "output_tokens_details.reasoning_tokens")
-        return Usage(
-            prompt_tokens=_count(found, "input_tokens"),
-            cached_tokens=_count(found, "input_tokens_details.cached_tokens"),
-            cache_write_tokens=_count(found, "input_tokens_details.cache_write_tokens"),
-            generated_tokens=generated,
-            thinking_tokens=thinking,
-            answer_tokens=None if generated is None or thinking is None else max(0, generated - thinking),
-            source="unknown" if thinking is None else self._dialect.thinking_source,
+        thinking = count(at(found, "output_tokens_details.reasoning_tokens"))
+        return sensible(
+            Usage(
+                prompt_tokens=count(at(found, "input_tokens")),
+                cached_tokens=count(at(found, "input_tokens_details.cached_tokens")),
+                cache_write_tokens=count(at(found, "input_tokens_details.cache_write_tokens")),
+                generated_tokens=count(at(found, "output_tokens")),
+                thinking_tokens=thinking,
+                source="unknown" if thinking is None else self._dialect.thinking_source,
+            )
         )
 
     def _broken(self, what: str) -> BackendError:
@@ -195,8 +210,3 @@ def _parts(items: list[Any], kind: str) -> Iterator[dict[str, Any]]:
 def _text_of(parts: Any) -> list[str]:
     found = parts if isinstance(parts, list) else ()
     return [part["text"] for part in found if isinstance(part, dict) and isinstance(part.get("text"), str)]
-
-
-def _count(found: dict[str, Any], path: str) -> int | None:
-    value = at(found, path)
-    return value if type(value) is int and value >= 0 else None

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from thinkcurve.analysis.accuracy import Accuracy, accuracy
-from thinkcurve.budget import budget_key, effort_of
+from thinkcurve.budget import Control, budget_key, effort_of
+from thinkcurve.problem import REFUSAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,8 +21,9 @@ class Point(msgspec.Struct, frozen=True):
 
     ``accuracy`` is the mean over problems of the mean over samples: ``unverified`` counts as not correct, attempts
     that failed are not in it, and it is ``None`` where all failed. ``n_samples`` is the most that a problem has,
-    ``n_attempts`` the sum over problems. ``forced`` and the four counts after it are numbers of attempts. Under control
-    ``effort`` ``budget`` is the place of the level in `thinkcurve.budget.EFFORTS`, and ``effort`` its name.
+    ``n_attempts`` the sum over problems. ``forced`` and the four counts after it are numbers of attempts; ``refused``
+    are those of ``no_answer`` in which the model declined. Under control ``effort`` ``budget`` is the place of the
+    level in `thinkcurve.budget.EFFORTS`, and ``effort`` its name.
     """
 
     budget: int | None
@@ -48,6 +50,7 @@ class Point(msgspec.Struct, frozen=True):
     pass_at: dict[str, float] = msgspec.field(name="pass@k", default_factory=dict)
     maj_at: dict[str, float] = msgspec.field(name="maj@k", default_factory=dict)
     effort: str | None = None
+    refused: int = 0
 
 
 class Curve(msgspec.Struct, frozen=True):
@@ -55,7 +58,8 @@ class Curve(msgspec.Struct, frozen=True):
 
     ``thinking_source`` says of how many attempts who counted the thinking: ``ids`` (we, exactly), ``provider``,
     ``parser``, ``client`` or ``unknown``. ``visibility`` says of how many traces how much of the thinking was shown
-    (`thinkcurve.backend.Visibility`); empty where no table of traces was given.
+    (`thinkcurve.backend.Visibility`), ``served_by`` of how many which version of the model answered, where that is
+    told; both are empty where no table of traces was given.
     """
 
     model: str
@@ -65,6 +69,12 @@ class Curve(msgspec.Struct, frozen=True):
     points: tuple[Point, ...]
     thinking_source: dict[str, int] = {}
     visibility: dict[str, int] = {}
+    served_by: dict[str, int] = {}
+
+    def knows_forced(self, point: Point) -> bool:
+        """Whether ``forced`` of a point counts all: where a provider keeps the budget, only the count of the thinking
+        tells whether that was reached."""
+        return self.control not in (Control.NATIVE, Control.EFFORT) or point.thinking_tokens is not None
 
 
 COUNTS = ("forced", "truncated_answers", "no_answer", "unverified")
@@ -93,16 +103,17 @@ def curves_of(attempts: pd.DataFrame, failures: pd.DataFrame, traces: pd.DataFra
         points = (_point(b, control, _at(rows, b), len(_at(missing, b))) for b in sorted(budgets, key=budget_key))
         shown = {} if traces is None else _counts(traces, "visibility", model, task)
         sources = _counts(rows, "thinking_source", model, task)
-        curves.append(Curve(model, task, control, "accuracy", tuple(points), sources, shown))
+        served = {} if traces is None else _counts(traces, "served_by", model, task)
+        curves.append(Curve(model, task, control, "accuracy", tuple(points), sources, shown, served))
     return curves
 
 
 def _counts(table: pd.DataFrame, column: str, model: str, task: str) -> dict[str, int]:
-    """How often each word of a column stands in the rows of a model and a task, most often first."""
+    """How often each word of a column stands in the rows of a model and a task, most often first; none is no word."""
     if column not in table:
         return {}
     rows = table[(table["model"] == model) & (table["task"] == task)]
-    return dict(Counter(str(word) for word in rows[column]).most_common())
+    return dict(Counter(str(word) for word in rows[column].dropna()).most_common())
 
 
 def _names(table: pd.DataFrame) -> list[tuple[str, str, str]]:
@@ -148,6 +159,7 @@ def _point(budget: int | None, control: str, rows: pd.DataFrame, n_failures: int
         pass_at=pass_at([int(c) for c in right], [int(n) for n in drawn]),
         maj_at={"1": found.mean},
         effort=effort,
+        refused=int((rows["reason"] == REFUSAL).sum()) if "reason" in rows else 0,
     )
 
 

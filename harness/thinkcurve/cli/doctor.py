@@ -1,6 +1,6 @@
 """``thinkcurve doctor``: what this machine can do, tried and not assumed: above all, how well it isolates code.
 
-With ``--backend`` it is an engine that is tried instead: `doctor_backend`.
+With ``--backend`` it is an engine or a provider that is tried instead: `doctor_backend`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Examples:
 
 @click.command(name="doctor", epilog=EPILOG)
 @sandbox_option("level", help_text="Exit 1 where code can be isolated less than this: strict, standard or weak.")
-@click.option("--backend", "spec", metavar="MODEL", help="Try an engine instead: is it exact, to the token?")
+@click.option("--backend", "spec", metavar="MODEL", help="Try an engine or a provider instead: does it keep its word?")
 @click.option(
     "--backend-option", "options", multiple=True, metavar="KEY=VALUE", help="An option of that engine; repeatable."
 )
@@ -46,8 +46,9 @@ def command(level: str, spec: str | None, options: tuple[str, ...], checks: tupl
     strict needs tier A (namespaces), standard A or B (Landlock), weak is content with any. The sandbox with the
     best tier is the one that `run`, `verify` and `regrade` use.
 
-    With --backend MODEL, try an engine: that it continues token ids exactly, keeps budgets, stops and seeds, and
-    bears many requests at once. A line a check; exit 0 if none failed. MODEL is as for `run`.
+    With --backend MODEL, try an engine or a provider: is it exact, do budgets and effort change what it spends, does
+    it keep stops and seeds and bear many requests at once. What it asks of a provider is paid for. A line a check;
+    exit 0 if none failed. MODEL is as for `run`.
     """
     if spec is not None:
         from thinkcurve.cli.doctor_backend import try_backend

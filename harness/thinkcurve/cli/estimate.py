@@ -12,15 +12,15 @@ from collections.abc import Iterator
 import click
 import msgspec
 
-from thinkcurve.asked import ChatSession
+from thinkcurve.batching import read_batches
 from thinkcurve.budget import Budget, Control
 from thinkcurve.cli.probe import probe
 from thinkcurve.opened import Opened, Prompt
 from thinkcurve.plan import Plan, Unit
 from thinkcurve.purse import is_paid
 from thinkcurve.session import Session
-from thinkcurve.spoken import TextSession, covers
-from thinkcurve.store import Attempt, Trace
+from thinkcurve.spoken import TextSession, branch, covers, plan_traces
+from thinkcurve.store import Attempt, AttemptKey, Trace
 from thinkcurve.tariff import format_usd
 
 PROBES = 24
@@ -34,16 +34,21 @@ TOKENS_PER_MESSAGE = 4
 class Estimate(msgspec.Struct, frozen=True):
     """What is still to be done. ``*_at_most`` are bounds; what nothing bounds, prices or tells is ``None``.
 
-    ``*_expected`` is measured on a local model, or the mean of what the run has spent so far. ``prompt_tokens`` are
-    those that the traces begin with, estimated from the text where ``is_prompt_exact`` is false.
+    Bounds are of requests that succeed, and in dollars as good as the count of their prompts. ``*_expected`` is
+    measured on a local model, or the mean of what the run has spent so far. ``prompt_tokens`` are those that the
+    traces begin with, estimated from the text where ``is_prompt_exact`` is false. ``thinking_tokens_asked`` are the
+    budgets of control ``native``, which a provider may overshoot. ``attempts_in_batches`` were handed over before:
+    they are not asked again, and in none of the other figures.
     """
 
     attempts: int
     attempts_done: int
+    attempts_in_batches: int
     requests_at_most: int
     traces: int
     answers_at_most: int
     thinking_tokens_at_most: int | None
+    thinking_tokens_asked: int | None
     answer_tokens_at_most: int | None
     prompt_tokens: int
     is_prompt_exact: bool
@@ -62,32 +67,59 @@ class Ask(msgspec.Struct, frozen=True):
     generated: int | None
 
 
+class Thinking(msgspec.Struct, frozen=True):
+    """A trace that a unit may still have to think: the budget it is kept under, and its requests."""
+
+    separate: Budget
+    asks: list[Ask]
+
+
 Todo = list[tuple[Unit, list[Budget]]]
 
 
 async def estimate(plan: Plan, *, probes: int = PROBES) -> Estimate:
     """The estimate for what a plan still lacks."""
-    todo = [(unit, budgets) for unit in plan.units() if (budgets := plan.missing(unit))]
-    asks = [(unit.session, ask) for unit, budgets in todo for ask in _asks(plan, unit, budgets)]
-    n_answers = sum(len(budgets) for _, budgets in todo)
+    missing = [(unit, plan.missing(unit)) for unit in plan.units()]
+    pending = _pending(plan)
+    new = [(unit, [b for b in budgets if (*_key(unit), b) not in pending]) for unit, budgets in missing]
+    todo = [(unit, budgets) for unit, budgets in new if budgets]
+    n_missing, n_answers = (sum(len(budgets) for _, budgets in some) for some in (missing, todo))
+    thoughts = [(unit, thought) for unit, budgets in todo for thought in _thoughts(plan, unit, budgets)]
+    asks = [(unit.session, ask) for unit, thought in thoughts for ask in thought.asks]
+    asks += [(unit.session, ask) for unit, budgets in todo for ask in _answers(plan, unit, budgets)]
     probed = await probe(plan, todo, probes)
     begun = [prompt for unit, budgets in todo for prompt in _begun(plan, unit, budgets)]
+    paid = {s.spec for s in plan.sessions if is_paid(s.backend.model, s.tariff)}
+    costly = [(unit, budgets) for unit, budgets in todo if unit.session.spec in paid]
     generated = _expected(plan, todo, "generated_spent") if probed is None else probed[0] * len(todo)
+    is_native = plan.study.control is Control.NATIVE
     return Estimate(
         attempts=plan.n_attempts,
-        attempts_done=plan.n_attempts - n_answers,
+        attempts_done=plan.n_attempts - n_missing,
+        attempts_in_batches=n_missing - n_answers,
         requests_at_most=len(asks),
-        traces=sum(len(_traces(plan, unit, budgets)) for unit, budgets in todo),
+        traces=len(thoughts),
         answers_at_most=n_answers,
         thinking_tokens_at_most=_sum(ask.thinking for _, ask in asks),
+        thinking_tokens_asked=_sum(budget for _, budgets in todo for budget in budgets) if is_native else None,
         answer_tokens_at_most=_sum(ask.answer for _, ask in asks),
         prompt_tokens=sum(map(_size, begun)),
         is_prompt_exact=all(prompt.token_ids for prompt in begun),
         generated_tokens_expected=None if generated is None else round(generated),
         wall_s_expected=None if probed is None else probed[1] * len(todo),
-        usd_at_most=_usd_at_most(asks),
-        usd_expected=_expected(plan, todo, "usd_spent"),
+        usd_at_most=_usd_at_most(asks) if paid else None,
+        usd_expected=_expected(plan, costly, "usd_spent") if paid else None,
     )
+
+
+def _pending(plan: Plan) -> set[AttemptKey]:
+    """What stands in a batch that was handed over and not yet collected."""
+    batches = (batch for batch in read_batches(plan.run) if not batch.is_collected)
+    return {(batch.spec, *item) for batch in batches for item in batch.items.values()}
+
+
+def _key(unit: Unit) -> tuple[str, str, int]:
+    return unit.session.spec, unit.prompt.problem.id, unit.sample
 
 
 def _sum(values: Iterator[int | None]) -> int | None:
@@ -110,69 +142,94 @@ def _begun(plan: Plan, unit: Unit, budgets: list[Budget]) -> list[Prompt]:
     return [unit.prompt.at(budget) for budget in budgets] if plan.study.is_separate else [unit.prompt]
 
 
-def _traces(plan: Plan, unit: Unit, budgets: list[Budget]) -> list[Budget]:
-    """The largest budget of each trace that a unit still has to think."""
-    if plan.study.is_separate:
-        return [None] * len(budgets) if plan.study.control is Control.PROMPT else budgets
-    known = _known_trace(plan, unit)
-    session, top = unit.session, budgets[-1]
-    if isinstance(session, TextSession):
-        is_covered = covers(session, known, top)
-    else:
-        is_covered = known is not None and isinstance(session, Session) and session.covers(unit.prompt, known, top)
-    return [] if is_covered else [top]
-
-
-def _known_trace(plan: Plan, unit: Unit) -> Trace | None:
-    return plan.records.traces.get((unit.session.spec, unit.prompt.problem.id, unit.sample, None))
-
-
-def _asks(plan: Plan, unit: Unit, budgets: list[Budget]) -> Iterator[Ask]:
-    """The requests that a unit may take at most."""
+def _thoughts(plan: Plan, unit: Unit, budgets: list[Budget]) -> list[Thinking]:
+    """The traces that a unit still has to think; what thinks and answers at once has both in one request."""
     study, session = plan.study, unit.session
-    most = study.max_output_tokens or session.backend.model.max_output_tokens
-    if isinstance(session, ChatSession):
-        is_native = study.control is Control.NATIVE
-        for budget in budgets:
-            thinking = budget if is_native and budget is not None else most
-            yield Ask(_size(unit.prompt.at(budget)), thinking, most, most)
-        return
-    reserve = study.answer_tokens
-    if study.control is Control.SERVER:
-        for budget in budgets:
-            generated = None if budget is None else budget + reserve
-            yield Ask(_size(unit.prompt), budget, reserve, generated)
-        return
-    tops = _traces(plan, unit, budgets)
     if isinstance(session, TextSession):
-        yield from _pieces(session, _size(unit.prompt), budgets if tops else [])
-    else:
-        told = _begun(plan, unit, budgets)
-        for place, top in enumerate(tops):
-            yield Ask(_size(told[place]), top, 0, top)
-    for budget in budgets:
-        kept = most if study.control is Control.PROMPT or budget is None else budget
-        yield Ask(_size(unit.prompt.at(budget)) + (kept or 0), 0, reserve, reserve)
+        known = _known_trace(plan, unit, None)
+        shared, branched = ([], budgets) if study.is_separate else plan_traces(known, budgets)
+        ladders: list[tuple[list[Budget], Budget, Trace | None]] = [(shared, None, known)] if shared else []
+        for budget in branched:
+            own = _known_trace(plan, unit, budget)
+            if own is None and not study.is_separate:
+                assert known is not None  # else nothing branches off
+                assert budget is not None
+                own = branch(known, budget)
+            ladders.append(([budget], budget, own))
+        size = _size(unit.prompt)
+        found = [Thinking(separate, _pieces(session, size, ladder, own)) for ladder, separate, own in ladders]
+        return [thought for thought in found if thought.asks]
+    if isinstance(session, Session) and study.control is not Control.SERVER:
+        is_told = study.control is Control.PROMPT
+        tops = [(None if is_told else b, b) for b in budgets] if study.is_separate else [(budgets[-1], None)]
+        found = [Thinking(separate, _by_ids(plan, unit, session, top, separate)) for top, separate in tops]
+        return [thought for thought in found if thought.asks]
+    return [Thinking(budget, [_at_once(unit, budget)]) for budget in budgets]
 
 
-def _pieces(session: TextSession, size: int, budgets: list[Budget]) -> Iterator[Ask]:
-    """A trace of text is thought a rung at a time; where it is made to think on, more than once a rung at most."""
-    before = 0
-    for budget in budgets:
+def _at_once(unit: Unit, budget: Budget) -> Ask:
+    """The request for thinking and answer together; what a provider is asked to think it need not keep to."""
+    session, study, size = unit.session, unit.session.study, _size(unit.prompt.at(budget))
+    if isinstance(session, Session):
+        reserve = study.answer_tokens
+        generated = None if budget is None else budget + reserve + session.markers.longest
+        return Ask(size, budget, reserve, generated)
+    most = study.max_output_tokens or session.backend.model.max_output_tokens
+    return Ask(size, most, most, most)
+
+
+def _known_trace(plan: Plan, unit: Unit, separate: Budget) -> Trace | None:
+    return plan.records.traces.get((*_key(unit), separate))
+
+
+def _by_ids(plan: Plan, unit: Unit, session: Session, top: Budget, separate: Budget) -> list[Ask]:
+    """A trace of ids is thought in one request, and once more after each "Wait"."""
+    prompt, known = unit.prompt.at(separate), _known_trace(plan, unit, separate)
+    if known is not None and session.covers(prompt, known, top):
+        return []
+    before, marker = len(known.token_ids) if known else 0, max(1, len(session.markers.end_ids))
+    rest = None if top is None else max(top - before, 0)
+    again = Ask(_size(prompt) + (top or before), 0, 0, None if top is None else marker)
+    first = Ask(_size(prompt) + before, rest, 0, None if rest is None else rest + marker)
+    return [first, *[again] * _waits_left(session, known)]
+
+
+def _waits_left(session: Opened, known: Trace | None) -> int:
+    if session.study.control is not Control.EXTEND:
+        return 0
+    return max(session.study.waits - (len(known.waits) if known else 0), 0)
+
+
+def _pieces(session: TextSession, size: int, ladder: list[Budget], known: Trace | None) -> list[Ask]:
+    """A trace of text is thought a rung at a time, and once more after each "Wait", whose marker counts as a token."""
+    if covers(session, known, ladder[-1]):
+        return []
+    before, asks = (known.thinking_tokens or 0) if known else 0, []
+    for budget in ladder:
         upto = session.limit(budget)
         if upto > before:
-            yield Ask(size + before, upto - before, 0, upto - before)
-        before = upto
-    if budgets and session.study.control is Control.EXTEND:
-        for _ in range(session.study.waits):
-            yield Ask(size + before, 0, 0, 0)
+            asks.append(Ask(size + before, upto - before, 0, upto - before))
+        before = max(before, upto)
+    return asks + [Ask(size + before, 0, 0, 1)] * (_waits_left(session, known) if asks else 0)
+
+
+def _answers(plan: Plan, unit: Unit, budgets: list[Budget]) -> Iterator[Ask]:
+    """The requests for answers, where they are not those that think."""
+    study, session = plan.study, unit.session
+    if study.control is Control.SERVER or not isinstance(session, (Session, TextSession)):
+        return
+    most = study.max_output_tokens or session.backend.model.max_output_tokens
+    for budget in budgets:
+        kept = most if study.control is Control.PROMPT or budget is None else budget
+        yield Ask(_size(unit.prompt.at(budget)) + (kept or 0), 0, study.answer_tokens, study.answer_tokens)
 
 
 def _usd_at_most(asks: list[tuple[Opened, Ask]]) -> float | None:
-    """The most that the requests can cost those who pay; ``None`` where nobody does, or that is not known."""
+    """The most that the requests can cost those who pay; ``None`` where that is not known."""
     paid = [(s.tariff, ask) for s, ask in asks if is_paid(s.backend.model, s.tariff)]
     costs = [tariff.most_usd(prompt=ask.prompt, generated=ask.generated) for tariff, ask in paid]
-    return sum(known) if (known := _all_known(costs)) else None
+    known = _all_known(costs)
+    return sum(known) if len(known) == len(costs) else None
 
 
 def _expected(plan: Plan, todo: Todo, what: str) -> float | None:
@@ -186,7 +243,7 @@ def _expected(plan: Plan, todo: Todo, what: str) -> float | None:
     total = 0.0
     for unit, budgets in todo:
         spec = unit.session.spec
-        traces = budgets if plan.study.is_separate else [None for _ in _traces(plan, unit, budgets)]
+        traces = [thought.separate for thought in _thoughts(plan, unit, budgets)]
         keys = [*((Trace, spec, budget) for budget in traces), *((Attempt, spec, budget) for budget in budgets)]
         for key in keys:
             if key not in means:
@@ -208,15 +265,17 @@ async def print_estimate(plan: Plan, *, as_json: bool) -> None:
         click.echo(msgspec.json.encode(found))
         return
     about = "" if found.is_prompt_exact else "about "
+    is_native = plan.study.control is Control.NATIVE
     rows = [
         (
             "attempts",
-            f"{found.attempts:,}" + (f" ({found.attempts_done:,} done)" if found.attempts_done else ""),
+            f"{found.attempts:,}" + _of_these(found),
         ),
         ("requests, at most", f"{found.requests_at_most:,}"),
         ("traces to think", f"{found.traces:,}"),
         ("answers, at most", f"{found.answers_at_most:,}"),
         ("prompt tokens", f"{about}{found.prompt_tokens:,}"),
+        *([("thinking tokens, asked", _count(found.thinking_tokens_asked))] if is_native else []),
         ("thinking tokens, at most", _count(found.thinking_tokens_at_most)),
         ("answer tokens, at most", _count(found.answer_tokens_at_most)),
         ("generated tokens, expected", _count(found.generated_tokens_expected)),
@@ -226,9 +285,17 @@ async def print_estimate(plan: Plan, *, as_json: bool) -> None:
         ),
     ]
     if any(is_paid(s.backend.model, s.tariff) for s in plan.sessions):
-        rows += [("dollars, at most", _dollars(found.usd_at_most)), ("dollars, expected", _dollars(found.usd_expected))]
+        most = "unknown" if found.usd_at_most is None else about + format_usd(found.usd_at_most)
+        rows += [("dollars, at most", most), ("dollars, expected", _dollars(found.usd_expected))]
     for name, value in rows:
         click.echo(f"{name:<28}{value:>18}")
+
+
+def _of_these(found: Estimate) -> str:
+    """How many attempts are no more to be asked."""
+    parts = [(found.attempts_done, "done"), (found.attempts_in_batches, "in batches")]
+    said = ", ".join(f"{n:,} {what}" for n, what in parts if n)
+    return f" ({said})" if said else ""
 
 
 def _count(value: int | None) -> str:

@@ -214,13 +214,16 @@ def study_of(path: Path | None, flags: dict[str, Any], output: Path | None) -> S
 
 
 def _base(path: Path | None, output: Path | None) -> Study:
+    """What flags are added to. What may be spent and whether by batches are each command's own, not the run's."""
+    from msgspec.structs import replace
+
     from thinkcurve.store import manifest_path, read_manifest
     from thinkcurve.study import Study, load_study
 
     if path:
         return load_study(path)
     if output and manifest_path(output).exists():
-        return read_manifest(output).study
+        return replace(read_manifest(output).study, max_usd=None, batch=False)
     return Study()
 
 

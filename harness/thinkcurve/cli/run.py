@@ -7,12 +7,15 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from thinkcurve.cli.flags import Sectioned, study_flags, study_of
 from thinkcurve.errors import BackendError, UsageError
+
+if TYPE_CHECKING:
+    from thinkcurve.purse import Spent
 
 EPILOG = """\
 Example: thinkcurve run -m llamacpp:model.gguf -t math500 --budgets 0,256,none
@@ -90,8 +93,20 @@ async def _carry_out(study: Any, directory: Path, data_dir: Path | None, *, is_d
     if stopped is None or plan.records.attempts:
         _report(plan, directory, took_s, as_json=as_json)
     if stopped is not None:
-        _say(f"{stopped}; {plan.n_missing:,} of {plan.n_attempts:,} attempts left, {stopped.remedy}.")
+        _say(f"{stopped}; {plan.n_missing:,} of {plan.n_attempts:,} attempts left, {_remedy(plan, stopped)}.")
     return 3 if stopped is not None or plan.records.failures else 0
+
+
+def _remedy(plan: Any, stopped: Spent) -> str:
+    """What to do about an allowance that stopped a run."""
+    if not stopped.is_blind:
+        return stopped.remedy
+    from thinkcurve.purse import is_paid, lacking
+
+    tariffs = {s.spec: s.tariff for s in plan.sessions if is_paid(s.backend.model, s.tariff)}
+    what = lacking(plan.records, tariffs)
+    prices = ", or give prices and another directory with -o" if "no prices" in what else ""
+    return f"{what + ': ' if what else ''}drop --max-usd{prices}"
 
 
 def _how_to_go_on(directory: Path, is_dry: bool) -> str:

@@ -21,6 +21,7 @@ NARROWEST = 80
 REMARKS = {
     "truncated_answers": "answers cut off by their reserve",
     "no_answer": "no answer",
+    "refused": "of these, refused by the model",
     "unverified": "unverified, counted as not correct",
     "failures": "failed, not scored",
 }
@@ -63,7 +64,7 @@ def print_curves(curves: Sequence[Curve], *, as_json: bool) -> None:
         console.print(_title(curve, _n_problems(curve)), soft_wrap=True)
         console.print(_table(curve))
         for line in _remarks(curve):
-            console.print(line, style="yellow")
+            console.print(line, style="yellow", markup=False)
         if words := thinking_words(curve):
             console.print(f"thinking: {words}", style="dim")
         console.print()
@@ -128,7 +129,7 @@ def _table(curve: Curve) -> Table:
     table.add_column("", no_wrap=True)
     table.add_column("forced", justify="right", no_wrap=True)
     for point in curve.points:
-        table.add_row(*_cells(point, curve.control))
+        table.add_row(*_cells(point, curve))
     return table
 
 
@@ -138,6 +139,9 @@ def short_model(spec: str) -> str:
     return f"{engine}{colon}{what.rsplit('/', 1)[-1]}" if colon and not what.startswith("//") else spec
 
 
+LONGEST_VERSION = 60
+MOST_VERSIONS = 3
+"""Versions of a model that a remark names, and characters of each: whatever a server calls itself."""
 LONGEST_TASK = 34
 """Characters of a task's name that fit a title of 80 columns beside the rest."""
 
@@ -148,8 +152,8 @@ def short_task(name: str) -> str:
     return name if len(name) <= LONGEST_TASK else f"{name[:half]}…{name[-half + 1 :]}"
 
 
-def _cells(point: Point, control: str) -> list[str]:
-    budget = format_budget(point.budget, control)
+def _cells(point: Point, curve: Curve) -> list[str]:
+    budget = format_budget(point.budget, curve.control)
     if point.accuracy is None or point.ci_low is None or point.ci_high is None:
         return [budget, *["–"] * 6]
     return [
@@ -159,12 +163,14 @@ def _cells(point: Point, control: str) -> list[str]:
         f"{100 * point.accuracy:.1f} %",
         f"{100 * point.ci_low:.1f} – {100 * point.ci_high:.1f}",
         f"[cyan]{_bar(point.accuracy)}[/]",
-        f"{100 * point.forced / point.n_attempts:.0f} %",
+        f"{100 * point.forced / point.n_attempts:.0f} %" if curve.knows_forced(point) else "–",
     ]
 
 
 def _remarks(curve: Curve) -> list[str]:
     """A line for each thing that went otherwise than it should, with the budgets where it did."""
+    from thinkcurve.report.labels import plain
+
     lines = []
     for name, words in REMARKS.items():
         counts = [(getattr(point, name), format_budget(point.budget, curve.control)) for point in curve.points]
@@ -174,6 +180,10 @@ def _remarks(curve: Curve) -> list[str]:
     if len({point.n_attempts for point in curve.points}) > 1:
         each = ", ".join(f"{p.n_attempts:,} at {format_budget(p.budget, curve.control)}" for p in curve.points)
         lines.append(f"the points rest on different numbers of attempts: {each}")
+    if len(curve.served_by) > 1:
+        named = [f"{plain(version)[:LONGEST_VERSION]} ({n:,})" for version, n in curve.served_by.items()]
+        rest = [f"{len(named) - MOST_VERSIONS:,} more"] if len(named) > MOST_VERSIONS else []
+        lines.append(f"answered by {' and '.join(named[:MOST_VERSIONS] + rest)}: not by one version throughout")
     return lines
 
 

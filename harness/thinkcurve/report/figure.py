@@ -232,7 +232,7 @@ def _row(index: int, curve: Curve, point: Point, axis: str) -> dict[str, Any]:
         "t_x": _figure(point, axis),
         "t_accuracy": f"{_percent(point.accuracy)} ({_percent(point.ci_low)} to {_percent(point.ci_high)})",
         "t_problems": f"{point.n_problems:,} × {point.n_samples:,}",
-        "t_forced": f"{point.forced:,} ({_percent(forced)})",
+        "t_forced": f"{point.forced:,} ({_percent(forced)})" if curve.knows_forced(point) else "unknown",
         "t_no_answer": f"{point.no_answer:,}",
         "t_truncated": f"{point.truncated_answers:,}",
         "t_unverified": f"{point.unverified:,}",

@@ -57,11 +57,10 @@ _SHOWN = {"summary": "shown as a summary", "encrypted": "sent encrypted", "hidde
 
 def thinking_words(curve: Curve) -> str:
     """Who counted a curve's thinking and how much of it was shown, in words; nothing where we counted all of it."""
-    parts = [
-        *_shares(curve.thinking_source, _COUNTED),
-        *_shares(curve.visibility, _SHOWN),
-    ]
-    return ", ".join(parts)
+    parts = [*_shares(curve.thinking_source, _COUNTED)]
+    if any(point.n_attempts and not curve.knows_forced(point) for point in curve.points):
+        parts.append(f"{'so ' if parts else ''}what was forced is not known")
+    return ", ".join([*parts, *_shares(curve.visibility, _SHOWN)])
 
 
 def _shares(counts: Mapping[str, int], words: Mapping[str, str]) -> list[str]:

@@ -63,7 +63,7 @@ def test_show_json_has_the_documented_keys(run: Path) -> None:
     shown = json.loads(call("show", run, "--json").stdout)
     assert shown["schema"] == 1
     (curve,) = shown["curves"]
-    assert {"model", "task", "control", "metric", "points", "thinking_source", "visibility"} == set(curve)
+    assert {"model", "task", "control", "metric", "points", "thinking_source", "visibility", "served_by"} == set(curve)
     assert curve["thinking_source"] == {"ids": 4}
     assert set(curve["points"][0]) == {
         *("budget", "accuracy", "ci_low", "ci_high", "se", "n_problems", "n_samples", "n_attempts"),
@@ -78,7 +78,7 @@ def test_show_json_has_the_documented_keys(run: Path) -> None:
             "usd",
             "forced",
         ),
-        *("truncated_answers", "no_answer", "unverified", "failures", "pass@k", "maj@k", "effort"),
+        *("truncated_answers", "no_answer", "unverified", "failures", "pass@k", "maj@k", "effort", "refused"),
     }
     assert [point["budget"] for point in curve["points"]] == [0, 16]
     assert (curve["points"][0]["usd"], curve["points"][0]["effort"]) == (None, None)

@@ -13,7 +13,7 @@ from records import a_trace, an_attempt
 from scripts import Doubling
 from thinkcurve import plan as plans
 from thinkcurve import plugins
-from thinkcurve.backend import NativeBudgets, Visibility
+from thinkcurve.backend import Generation, NativeBudgets, Request, Stop, Usage, Visibility
 from thinkcurve.budget import Control
 from thinkcurve.cli.models import command as models_command
 from thinkcurve.cli.progress import Progress
@@ -167,8 +167,29 @@ def test_an_allowance_holds_by_the_charges_that_a_provider_reports(run: Run) -> 
 def test_a_reply_without_tokens_or_charge_stops_what_cannot_be_counted(run: Run) -> None:
     done = run(*EFFORT, "--max-usd", "1", provider="openrouter")
     assert done.exit_code == 3
-    assert "a reply came without its tokens and its charge, so the rest cannot be counted; " in lines(done)[-1]
-    assert lines(done)[-1].endswith("attempts left, give prices, or drop it.")
+    assert "what a reply cost is not known, so the rest cannot be counted; " in lines(done)[-1]
+    assert "a reply came without a charge, and its model has no prices (--price): drop --max-usd" in lines(done)[-1]
+    assert lines(done)[-1].endswith(", or give prices and another directory with -o.")
+
+
+def test_where_tokens_are_missing_no_prices_are_asked_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = ScriptedChat.generate
+
+    async def uncounted(self: ScriptedChat, request: Request) -> Generation:
+        return replace(await real(self, request), usage=Usage())
+
+    monkeypatch.setattr(ScriptedChat, "generate", uncounted)
+    done = run(*EFFORT, "--max-usd", "1", provider="openrouter")
+    assert done.exit_code == 3, done.exception
+    assert lines(done)[-1].endswith("a charge and without all the token counts that its price needs: drop --max-usd.")
+
+
+def test_what_may_be_spent_is_said_by_each_command(run: Run, tmp_path: Path) -> None:
+    assert run(*EFFORT, *PRICE, "--max-usd", "0.008").exit_code == 3
+    done = run()
+    assert done.exit_code == 0, done.output
+    study = json.loads((tmp_path / "run" / "manifest.json").read_text())["study"]
+    assert (study["max_usd"], study["batch"], study["prices"][SPEC]["output"]) == (None, False, 10.0)
 
 
 def test_a_price_is_said_to_be_unknown_only_where_somebody_is_paid(run: Run) -> None:
@@ -196,8 +217,27 @@ def test_thinking_that_nobody_counted_is_a_dash_and_the_figure_takes_what_is_kno
     assert done.exit_code == 0, done.output
     rows = [line.split() for line in done.stdout.splitlines() if line.strip().startswith("low")]
     assert rows[0][:3] == ["low", "–", "57"]
+    assert rows[0][-1] == "–", "nor is it known whether it was forced"
+    assert "thinking: counted by nobody, so what was forced is not known" in done.stdout
     assert "Mean generated tokens per attempt" in (tmp_path / "run" / "curve.html").read_text()
     assert "Spent 1,412 tokens; each attempt alone: 1,412." in done.stderr
+
+
+def test_versions_that_answered_and_refusals_are_remarked(run: Run, tmp_path: Path, monkeypatch: Any) -> None:
+    assert run(*EFFORT, "--limit", "3", served_by="m-0301").exit_code == 0
+    assert "answered by" not in run(str(tmp_path / "run"), command=show_command).stdout
+    real = ScriptedChat.generate
+
+    async def refusing(self: ScriptedChat, request: Request) -> Generation:
+        return replace(await real(self, request), text="", stop=Stop.REFUSAL)
+
+    monkeypatch.setattr(ScriptedChat, "generate", refusing)
+    shown = run(*EFFORT, "--limit", "4", served_by="m-[red]0906").stdout
+    assert "answered by m-0301 (9) and m-[red]0906 (3): not by one version throughout" in shown
+    assert "no answer: 1 at low, 1 at medium, 1 at high" in shown
+    assert "of these, refused by the model: 1 at low, 1 at medium, 1 at high" in shown
+    (curve,) = json.loads(run(str(tmp_path / "run"), "--json", command=show_command).stdout)["curves"]
+    assert (curve["served_by"], curve["points"][0]["refused"]) == ({"m-0301": 9, "m-[red]0906": 3}, 1)
 
 
 def dry(run: Run, *flags: str, **options: Any) -> Any:
@@ -209,7 +249,8 @@ def dry(run: Run, *flags: str, **options: Any) -> Any:
 def test_a_dry_run_bounds_what_can_be_bounded(run: Run) -> None:
     native = ["--control", "native", "--budgets", "0,64,1024"]
     found = dry(run, *native, *PRICE, "--set", "max_output_tokens=2000")
-    assert (found["requests_at_most"], found["traces"], found["thinking_tokens_at_most"]) == (12, 12, 4 * 1088)
+    assert (found["requests_at_most"], found["traces"], found["thinking_tokens_at_most"]) == (12, 12, 12 * 2000)
+    assert found["thinking_tokens_asked"] == 4 * 1088
     assert (found["prompt_tokens"], found["is_prompt_exact"]) == (12 * 6, False)
     assert found["usd_at_most"] == pytest.approx(12 * (6 + 10 * 2000) / 1e6)
     assert (found["generated_tokens_expected"], found["usd_expected"]) == (None, None)
@@ -217,6 +258,12 @@ def test_a_dry_run_bounds_what_can_be_bounded(run: Run) -> None:
     assert (found["thinking_tokens_at_most"], found["answer_tokens_at_most"]) == (24_000, 24_000)
     found = dry(run, *EFFORT, max_output_tokens=None)
     assert (found["thinking_tokens_at_most"], found["answer_tokens_at_most"], found["usd_at_most"]) == (None,) * 3
+
+
+def test_a_finished_run_takes_no_more_dollars(run: Run) -> None:
+    assert run(*EFFORT, *PRICE).exit_code == 0
+    found = dry(run, *EFFORT, *PRICE)
+    assert (found["requests_at_most"], found["usd_at_most"], found["usd_expected"]) == (0, 0.0, 0.0)
 
 
 def test_a_dry_run_tells_from_what_was_spent_what_the_rest_will(run: Run) -> None:
@@ -233,7 +280,7 @@ def test_a_dry_run_is_read_by_people_too(run: Run) -> None:
     shown = dict(line.rsplit("  ", 1) for line in done.stdout.splitlines())
     found = {name.strip(): value.strip() for name, value in shown.items()}
     assert found["prompt tokens"] == "about 72"
-    assert found["dollars, at most"] == "$0.98"
+    assert found["dollars, at most"] == "about $0.98"
     assert found["dollars, expected"] == "unknown"
     assert "dollars" not in run(*EFFORT, "--dry-run", is_local=True).stdout
 

@@ -22,6 +22,8 @@ FLAGS = {
     "prompts": (),
     "columns": (),
     "fewshot": (),
+    "budgets": None,
+    "prices": (),
 }
 
 
@@ -140,7 +142,7 @@ def test_the_flags_of_run_name_every_field_of_a_study() -> None:
 
     flags = {param.name for param in command.params}
     rest = set(msgspec.structs.asdict(Study())) - flags
-    assert rest == {"top_p", "top_k", "min_p", "traces", "wait", "waits", "budget_prompt"}
+    assert rest == {"top_p", "top_k", "min_p", "traces", "wait", "waits", "budget_prompt", "max_output_tokens"}
     given = (
         "top_p=0.9",
         "top_k=20",
