@@ -1,7 +1,7 @@
 """The conformance kit through every kind of client on real servers with the tiny model; Gemini's server is ours.
 
 A check is skipped where the protocol or the server has no place for what it tries. ``finds`` is what the kit has to say
-of servers that take a parameter and do nothing with it. vLLM is tried by the slow suites (`vllm_environment.md`).
+of servers that take a parameter and do nothing with it. vLLM, and whole replies in place of streams, are tried by the slow suites (`vllm_environment.md`).
 """
 
 import asyncio
@@ -85,13 +85,13 @@ llama_http = client("http", "llama", "{server}/v1", api="chat")
 test_llama_http = tries("llama_http", GONE_ON | EFFORT | BUDGET)  # nobody counts its thinking
 
 llama_http_whole = client("http", "llama", "{server}/v1", api="chat", stream=False, tokenizer="{folder}")
-test_llama_http_whole = tries("llama_http_whole", GONE_ON | EFFORT)
+test_llama_http_whole = pytest.mark.slow(tries("llama_http_whole", GONE_ON | EFFORT))
 
 llama_text = client("http", "llama", "{server}/v1", api="completions")
 test_llama_text = tries("llama_text", EFFORT | BUDGET)
 
 llama_text_rendered = client("http", "llama", "{server}/v1", api="completions", checkpoint="{folder}")
-test_llama_text_rendered = tries("llama_text_rendered", EFFORT | BUDGET)
+test_llama_text_rendered = pytest.mark.slow(tries("llama_text_rendered", EFFORT | BUDGET))
 
 llama_openai = client("openai", "llama", "{gguf}", base_url="{server}/v1")
 test_llama_openai = tries("llama_openai", GONE_ON | BUDGET, NO_EFFECT)
@@ -105,7 +105,7 @@ llama_openai_whole = client(
     budget_field="thinking_budget_tokens",
     tokenizer="{folder}",
 )
-test_llama_openai_whole = tries("llama_openai_whole", GONE_ON, NO_EFFECT)
+test_llama_openai_whole = pytest.mark.slow(tries("llama_openai_whole", GONE_ON, NO_EFFECT))
 
 llama_responses = client("openai", "llama", "{gguf}", base_url="{server}/v1", api="responses", extra_body=GREEDY)
 test_llama_responses = tries("llama_responses", GONE_ON | BUDGET, NO_EFFECT)
@@ -116,13 +116,13 @@ test_llama_anthropic = tries("llama_anthropic", GONE_ON | EFFORT | BUDGET)
 llama_anthropic_whole = client(
     "anthropic", "llama", "{gguf}", base_url="{server}", stream=False, tokenizer="{folder}", extra_body=GREEDY
 )
-test_llama_anthropic_whole = tries("llama_anthropic_whole", GONE_ON | EFFORT)
+test_llama_anthropic_whole = pytest.mark.slow(tries("llama_anthropic_whole", GONE_ON | EFFORT))
 
 mlx_http = client("http", "mlx_server", "{server}/v1", api="chat")
 test_mlx_http = tries("mlx_http", GONE_ON | EFFORT | BUDGET)
 
 mlx_openai = client("openai", "mlx_server", "{folder}", base_url="{server}/v1", tokenizer="{folder}")
-test_mlx_openai = tries("mlx_openai", GONE_ON | BUDGET, NO_EFFECT)
+test_mlx_openai = pytest.mark.slow(tries("mlx_openai", GONE_ON | BUDGET, NO_EFFECT))
 
 
 @pytest.fixture(scope="module")

@@ -151,9 +151,10 @@ def test_the_flags_of_run_name_every_field_of_a_study() -> None:
         "wait=Hmm",
         "waits=4",
         "budget_prompt={{budget}}!",
+        "max_output_tokens=9",
     )
     study = study_of(None, {**FLAGS, "settings": (*given, "budget_prompt={{budget}}!")}, None)
-    assert [getattr(study, key) for key in sorted(rest)] == ["{{budget}}!", 0.1, 20, 0.9, "separate", "Hmm", 4]
+    assert [getattr(study, key) for key in sorted(rest)] == ["{{budget}}!", 9, 0.1, 20, 0.9, "separate", "Hmm", 4]
 
 
 @pytest.mark.parametrize(
