@@ -1,7 +1,8 @@
 """The conformance kit through every kind of client on real servers with the tiny model; Gemini's server is ours.
 
 A check is skipped where the protocol or the server has no place for what it tries. ``finds`` is what the kit has to say
-of servers that take a parameter and do nothing with it. vLLM, and whole replies in place of streams, are tried by the slow suites (`vllm_environment.md`).
+of servers that take a parameter and do nothing with it. vLLM (`vllm_environment.md`), and whole replies in place of
+streams, are tried by the slow suites.
 """
 
 import asyncio
