@@ -1,6 +1,7 @@
 """Thousands of requests to a server that fails in every way at once: none lost, none doubled, none scored as wrong."""
 
 import asyncio
+import math
 import resource
 import sys
 import time
@@ -100,9 +101,11 @@ def most_bytes() -> int:
 def is_as_the_script_says(script: Script, outcomes: dict[int, str], counts: Counts) -> None:
     assert outcomes == {number: script.outcome(number) for number in outcomes}
     assert counts.whole == {str(number): 1 for number in outcomes}
+    assert all(len(keys) == 1 for keys in counts.keys.values()), "all tries of a request have one key"
+    assert len({keys[0] for keys in counts.keys.values()}) == len(outcomes), "and no other request has it"
 
 
-@pytest.mark.parametrize(("n", "most_cpu_ms"), [(2_000, 4), pytest.param(10_000, 2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("n", "most_cpu_ms"), [(2_000, math.inf), pytest.param(10_000, 2, marks=pytest.mark.slow)])
 async def test_none_is_lost_none_doubled_none_wrong(
     n: int, most_cpu_ms: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -119,7 +122,9 @@ async def test_none_is_lost_none_doubled_none_wrong(
     is_as_the_script_says(script, outcomes, counts)
     assert len(counts.faults) == len(script.faults)
     assert grown < 24 << 20
-    assert cpu_ms < most_cpu_ms  # 1.1 on a quiet machine; company in the caches costs half as much again
+    assert (
+        cpu_ms < most_cpu_ms
+    )  # the common suite never fails on time; 1.1 on a quiet machine; company in the caches costs half as much again
     with capsys.disabled():
         print(f"\n{n} requests, {sum(counts.faults.values())} faults: {cpu_ms:.2f} ms of CPU a request,", end=" ")
         print(f"{(n - n // 4) / wall_s:.0f} requests a second, {grown / 2**20:.1f} MiB more memory", end=" ")

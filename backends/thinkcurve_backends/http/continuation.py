@@ -7,6 +7,7 @@ The server counts what it generates; without its count there is no control ``tru
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
@@ -22,6 +23,8 @@ from thinkcurve_backends.chat.dialect import Dialect
 from thinkcurve_backends.chat.reply import read_reply, read_stream
 from thinkcurve_backends.chat.thinking import Habits, count_thinking, split
 from thinkcurve_backends.endpoint.api import Api
+from thinkcurve_backends.endpoint.idempotency import HEADER, idempotency_key
+from thinkcurve_backends.json_body import json_body
 
 Encode = Callable[[str], Sequence[int]]
 Render = Callable[[tuple[Message, ...]], str]
@@ -45,6 +48,7 @@ class Asker:
         self._dialect = dialect
         self._extra = extra
         self._habits = Habits()
+        self._nonce = secrets.token_bytes(16)
 
     def streams(self, request: Request) -> bool:
         """Whether the reply to a request comes in a stream."""
@@ -53,13 +57,18 @@ class Asker:
     async def ask(self, body: dict[str, Any], request: Request) -> Generation:
         """The reply to a body, read in the endpoint's dialect."""
         merge(body, self._extra)
+        key = {HEADER: idempotency_key(self._nonce, json_body(body), request.seed)}
         how: Any = {"fault": lambda said: self._api.fault_inside(said, self._path), "habits": self._habits}
         try:
             if body.get("stream"):
                 return await self._api.stream(
-                    self._path, body, lambda events: read_stream(events, self._dialect, request, **how)
+                    self._path,
+                    body,
+                    lambda events: read_stream(events, self._dialect, request, **how),
+                    more_headers=key,
                 )
-            return read_reply(await self._api.post(self._path, body), self._dialect, request, **how)
+            reply = await self._api.post(self._path, body, more_headers=key)
+            return read_reply(reply, self._dialect, request, **how)
         except BackendError as error:
             error.args = (self._api.line(str(error)),)  # what a server says in a reply may hold the key
             raise error from None
