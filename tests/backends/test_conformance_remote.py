@@ -112,7 +112,7 @@ llama_responses = client("openai", "llama", "{gguf}", base_url="{server}/v1", ap
 test_llama_responses = tries("llama_responses", GONE_ON | BUDGET, NO_EFFECT)
 
 llama_anthropic = client("anthropic", "llama", "{gguf}", base_url="{server}", extra_body=GREEDY)
-test_llama_anthropic = tries("llama_anthropic", GONE_ON | EFFORT | BUDGET)
+test_llama_anthropic = pytest.mark.slow(tries("llama_anthropic", GONE_ON | EFFORT | BUDGET))  # as test_anthropic_llamacpp does
 
 llama_anthropic_whole = client(
     "anthropic", "llama", "{gguf}", base_url="{server}", stream=False, tokenizer="{folder}", extra_body=GREEDY
@@ -143,7 +143,7 @@ def gemini() -> Iterator[Subject]:
     asyncio.run(model.aclose())
 
 
-test_gemini = tries("gemini", GONE_ON | EFFORT)
+test_gemini = pytest.mark.slow(tries("gemini", GONE_ON | EFFORT))  # as test_gemini_tiny does
 
 vllm_http = client("http", "vllm", "{server}/v1", api="chat", tokenizer="{folder}")
 test_vllm_http = pytest.mark.slow(tries("vllm_http", GONE_ON, NO_EFFECT))
