@@ -112,7 +112,7 @@ llama_responses = client("openai", "llama", "{gguf}", base_url="{server}/v1", ap
 test_llama_responses = tries("llama_responses", GONE_ON | BUDGET, NO_EFFECT)
 
 llama_anthropic = client("anthropic", "llama", "{gguf}", base_url="{server}", extra_body=GREEDY)
-test_llama_anthropic = pytest.mark.slow(tries("llama_anthropic", GONE_ON | EFFORT | BUDGET))  # see test_anthropic_llamacpp
+test_llama_anthropic = pytest.mark.slow(tries("llama_anthropic", GONE_ON | EFFORT | BUDGET))
 
 llama_anthropic_whole = client(
     "anthropic", "llama", "{gguf}", base_url="{server}", stream=False, tokenizer="{folder}", extra_body=GREEDY
