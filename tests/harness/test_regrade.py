@@ -316,6 +316,7 @@ async def test_of_several_models_and_samples_each_keeps_its_own(tmp_path: Path) 
     assert (change.model, change.problem, change.sample, change.budget) == one
 
 
+@pytest.mark.slow  # test_readme does it by the command line
 async def test_the_reference_run_stands(tmp_path: Path) -> None:
     copy = Path(shutil.copytree(REFERENCE, tmp_path / "embedded"))
     judge = Judge()
