@@ -189,6 +189,7 @@ def test_what_may_pass_is_retryable(remote: Remote, path: str) -> None:
 @pytest.mark.parametrize(
     ("header", "least", "most"),
     [("7", 7, 7), ("0.25", 0.25, 0.25), (LATER.replace(" ", "_"), 1e9, 1e11), ("soon", -1, -1)],
+    ids=["whole", "fraction", "date", "words"],
 )
 def test_the_servers_own_wish_is_kept(remote: Remote, header: str, least: float, most: float) -> None:
     error = error_of(remote, f"/429/{header}")

@@ -80,11 +80,11 @@ def test_after_it_half_as_much_is_kept_and_that_it_happened_is_said(
 ) -> None:
     store, step = backend.engine.store, backend.engine.step  # type: ignore[attr-defined]
     before = store.max_bytes
-    monkeypatch.setattr(backend.engine, "step", out_of_memory_once(step, at=1))
+    monkeypatch.setattr(backend.engine, "step", out_of_memory_once(step, of=8))
     ids(asyncio.run(answers(backend, requests(8))))
     assert (store.max_bytes, backend.scheduler.n_halvings) == (before, 1)  # nothing was kept so far
     assert "memory ran out: from here on 4 sequences run at once, not 8" in caplog.text
-    monkeypatch.setattr(backend.engine, "step", out_of_memory_once(step, at=1))
+    monkeypatch.setattr(backend.engine, "step", out_of_memory_once(step, of=4))
     ids(asyncio.run(answers(backend, requests(8))))
     assert (store.max_bytes, backend.scheduler.n_halvings) == (before // 2, 2)
     again = asyncio.run(answers(backend, requests(8)))
@@ -168,14 +168,15 @@ def test_logits_that_are_no_numbers_end_their_request_only(backend: Transformers
     assert ids(asyncio.run(answers(backend, requests(6)[1:]))) == expected[1:]
 
 
-def out_of_memory_once(real: Callable[..., Any], *, at: int) -> Callable[..., Any]:
-    """A function that runs out of memory at its ``at``-th call."""
-    calls = {"n": 0}
+def out_of_memory_once(real: Callable[..., Any], *, at: int = 1, of: int = 0) -> Callable[..., Any]:
+    """A function that runs out of memory at its ``at``-th call, of those that are given ``of`` rows or more."""
+    left = [at]
 
     def call(*given: Any, **named: Any) -> Any:
-        calls["n"] += 1
-        if calls["n"] == at:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+        if not of or len(given[0]) >= of:
+            left[0] -= 1
+            if left[0] == 0:
+                raise torch.OutOfMemoryError("CUDA out of memory")
         return real(*given, **named)
 
     return call

@@ -129,11 +129,12 @@ class Api:
         needs_done: bool,
     ) -> T:
         async with self._body("POST", path, content, more_headers) as body:
-            async with contextlib.aclosing(body.events(needs_done)) as events:
+            async with contextlib.aclosing(await body.events(needs_done)) as events:
                 result = await read(events)
-            with contextlib.suppress(TimeoutError, BackendError):
-                async with asyncio.timeout(DRAIN_S):
-                    await body.drain()
+            if not body.is_read:
+                with contextlib.suppress(TimeoutError, BackendError):
+                    async with asyncio.timeout(DRAIN_S):
+                        await body.drain()
             return result
 
     @contextlib.asynccontextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 from thinkcurve.errors import BackendError
@@ -24,6 +24,8 @@ class Body:
         self._path = path
         self._chunks = answer.chunks()
         self.kind = answer.headers.get("content-type", "")
+        self.is_read = False
+        """Whether it is known that nothing more comes."""
 
     async def whole(self) -> Any:
         """The answer as one JSON document. An error that stands in it is raised."""
@@ -38,20 +40,17 @@ class Body:
                 break
             first += part
         if first.lstrip().startswith(EVENT_STARTS) or "event-stream" in self.kind:
-            async for event in self._sent_events(first, needs_done):
-                yield event
-        elif "ndjson" in self.kind or "jsonl" in self.kind:
-            async for event in self._lines(first):
-                yield event
-        else:
-            yield self._document(first + b"".join([part async for part in self._chunks]))
+            return self._sent_events(first, needs_done)
+        if "ndjson" in self.kind or "jsonl" in self.kind:
+            return self._lines(first)
+        return self._alone(first)
 
     async def drain(self) -> None:
         """Read what is left, so that the connection can be used again."""
         async for _ in self._chunks:
             pass
 
-    async def _sent_events(self, first: bytes, needs_done: bool) -> AsyncIterator[Any]:
+    async def _sent_events(self, first: bytes, needs_done: bool) -> AsyncGenerator[Any, None]:
         reader, is_done = EventReader(), False
         found: Iterator[Event] = iter(reader.feed(first))
         while True:
@@ -64,6 +63,7 @@ class Body:
                 elif not is_done and event.data:
                     yield self._decoded(event)
             part = await anext(self._chunks, None)
+            self.is_read = part is None
             if is_done:
                 return
             if part is None:
@@ -76,7 +76,7 @@ class Body:
         if needs_done:
             raise self._cut("a stream without its end")
 
-    async def _lines(self, first: bytes) -> AsyncIterator[Any]:
+    async def _lines(self, first: bytes) -> AsyncGenerator[Any, None]:
         rest = first
         while True:
             *lines, rest = rest.split(b"\n")
@@ -89,6 +89,9 @@ class Body:
             rest += part
         if rest.strip():
             yield self._decoded(Event(b"", rest))
+
+    async def _alone(self, first: bytes) -> AsyncGenerator[Any, None]:
+        yield self._document(first + b"".join([part async for part in self._chunks]))
 
     def _decoded(self, event: Event) -> Any:
         try:

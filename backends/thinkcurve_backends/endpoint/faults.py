@@ -93,7 +93,8 @@ def check_address(url: str, key_variable: str = "THINKCURVE_API_KEY") -> str:
 def one_line(text: str, secrets: Iterable[str]) -> str:
     """``text`` of a stranger as one short line that never holds a secret."""
     text = hide(text, secrets)[: 4 * LONGEST_REASON]
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:LONGEST_REASON]
+    shown = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(shown.split())[:LONGEST_REASON]
 
 
 class Faults:

@@ -71,7 +71,7 @@ class Gemini:
         answer = await self._answer(asked)
         try:
             body = Body(answer, self._faults.inside, self._api.base_url, self.model.name)
-            async with aclosing(body.events(needs_done=False)) as pieces:
+            async with aclosing(await body.events(needs_done=False)) as pieces:
                 async for piece in pieces:
                     reading.add(piece)
         finally:

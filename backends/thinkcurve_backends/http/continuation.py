@@ -57,17 +57,18 @@ class Asker:
     async def ask(self, body: dict[str, Any], request: Request) -> Generation:
         """The reply to a body, read in the endpoint's dialect."""
         merge(body, self._extra)
-        key = {HEADER: idempotency_key(self._nonce, json_body(body), request.seed)}
+        content = msgspec.Raw(json_body(body))
+        key = {HEADER: idempotency_key(self._nonce, bytes(content), request.seed)}
         how: Any = {"fault": lambda said: self._api.fault_inside(said, self._path), "habits": self._habits}
         try:
             if body.get("stream"):
                 return await self._api.stream(
                     self._path,
-                    body,
+                    content,
                     lambda events: read_stream(events, self._dialect, request, **how),
                     more_headers=key,
                 )
-            reply = await self._api.post(self._path, body, more_headers=key)
+            reply = await self._api.post(self._path, content, more_headers=key)
             return read_reply(reply, self._dialect, request, **how)
         except BackendError as error:
             error.args = (self._api.line(str(error)),)  # what a server says in a reply may hold the key

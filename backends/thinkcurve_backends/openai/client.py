@@ -87,7 +87,7 @@ class Client:
         if "json" in response.headers.get("content-type", "").partition(";")[0]:
             return await read(_alone(await document(response)))
         body = Body(_Answer(response), self._faults, self.api.base_url, response.request.url.path)
-        async with aclosing(body.events(needs_done=False)) as events:
+        async with aclosing(await body.events(needs_done=False)) as events:
             result = await read(events)
         with suppress(TimeoutError, BackendError):
             async with asyncio.timeout(DRAIN_S):

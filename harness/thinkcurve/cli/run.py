@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import time
 from collections.abc import Iterable
@@ -78,6 +79,7 @@ async def _carry_out(study: Any, directory: Path, data_dir: Path | None, *, is_d
         for session in plan.sessions:
             _say(f"{session.spec}: {_drawn(session, study)}")
         started = time.monotonic()
+        gc.freeze()  # what was imported and read is not looked at again, for the length of this process
         with Progress(plan) as progress:
             try:
                 await carry_out(plan, listener=progress.listen, say=progress.say)
