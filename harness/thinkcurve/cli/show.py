@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from thinkcurve.budget import Control, format_budget
+from thinkcurve.cli.sections import SECTIONS, section
+from thinkcurve.errors import UsageError
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from thinkcurve.analysis.curve import Curve, Point
     from thinkcurve.analysis.levels import Levels
+    from thinkcurve.run import Run
 
 JSON_SCHEMA = 1
 NARROWEST = 80
@@ -30,10 +34,19 @@ REMARKS = {
 @click.command(name="show", epilog="Example: thinkcurve show results/embedded")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @click.option("--by", type=click.Choice(["level"]), help="Accuracy by level of difficulty instead.")
+@click.option(
+    "--tables",
+    default="curve",
+    show_default=True,
+    metavar="NAMES",
+    help=f"What to print, with commas between: {', '.join(SECTIONS)}; or all.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def command(runs: tuple[str, ...], by: str | None, as_json: bool) -> None:
-    """Print the curves of one or more runs."""
+def command(runs: tuple[str, ...], by: str | None, tables: str, as_json: bool) -> None:
+    """Print the curves of one or more runs, and what they mean."""
     from thinkcurve.run import load_run
+
+    names = _section_names(tables)
 
     def warn(text: str) -> None:
         click.echo(text, err=True)
@@ -43,8 +56,52 @@ def command(runs: tuple[str, ...], by: str | None, as_json: bool) -> None:
         from thinkcurve.analysis.levels import levels_of
 
         print_levels([table for run in loaded for table in levels_of(run.attempts)], as_json=as_json)
-    else:
+    elif names == ["curve"]:
         print_curves([curve for run in loaded for curve in run.curves()], as_json=as_json)
+    else:
+        _print_sections(names, loaded, as_json=as_json)
+
+
+def _section_names(tables: str) -> list[str]:
+    """The sections of ``--tables``, in the order of `SECTIONS`."""
+    asked = [name.strip() for name in tables.split(",")]
+    for name in asked:
+        if name not in (*SECTIONS, "all"):
+            raise UsageError(f"no table is named {name!r}; there are {', '.join(SECTIONS)}, and all")
+    return [name for name in SECTIONS if name in asked or "all" in asked]
+
+
+def _print_sections(names: Sequence[str], runs: Sequence[Run], *, as_json: bool) -> None:
+    """Print some sections, or one JSON object with each by its name (those of the curve as ``curves``)."""
+    found: dict[str, Any] = {"schema": JSON_SCHEMA}
+    console = wide_console()
+    for name in names:
+        if name == "curve":
+            found["curves"] = [curve for run in runs for curve in run.curves()]
+            if not as_json:
+                print_curves(found["curves"], as_json=False)
+            continue
+        made = section(name)
+        found[name] = made.results(runs)
+        if not as_json:
+            console.rule(f"[bold]{name}[/]: {SECTIONS[name]}", align="left", style="dim")
+            for result in found[name]:
+                for line in made.lines(result):
+                    console.print(line)
+                console.print()
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode(found))
+
+
+def wide_console() -> Console:
+    """A console for stdout that is wide enough for every table."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.width = max(console.width, NARROWEST)
+    return console
 
 
 def print_curves(curves: Sequence[Curve], *, as_json: bool) -> None:
@@ -54,12 +111,9 @@ def print_curves(curves: Sequence[Curve], *, as_json: bool) -> None:
 
         click.echo(msgspec.json.encode({"schema": JSON_SCHEMA, "curves": curves}))
         return
-    from rich.console import Console
-
     from thinkcurve.report.labels import thinking_words
 
-    console = Console(highlight=False)
-    console.width = max(console.width, NARROWEST)
+    console = wide_console()
     for curve in curves:
         console.print(_title(curve, _n_problems(curve)), soft_wrap=True)
         console.print(_table(curve))
@@ -87,7 +141,7 @@ def print_levels(tables: Sequence[Levels], *, as_json: bool) -> None:
 
 
 def _levels_table(levels: Levels) -> Table:
-    table = _new_table()
+    table = new_table()
     budgets = (format_budget(budget, levels.control) for budget in levels.budgets)
     for name in ("level", "problems", *budgets):
         table.add_column(name, justify="right", no_wrap=True)
@@ -97,7 +151,8 @@ def _levels_table(levels: Levels) -> Table:
     return table
 
 
-def _new_table() -> Table:
+def new_table() -> Table:
+    """A table of the house: plain, a line under its head."""
     from rich import box
     from rich.table import Table
 
@@ -117,7 +172,7 @@ def _n_problems(curve: Curve) -> str:
 
 
 def _table(curve: Curve) -> Table:
-    table = _new_table()
+    table = new_table()
     for name in (
         "effort" if curve.control == Control.EFFORT else "budget",
         "thinking",
