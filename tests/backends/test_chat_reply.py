@@ -144,7 +144,14 @@ def test_an_error_in_a_good_reply_is_judged_by_its_code(code: Any, retryable: bo
 
 @pytest.mark.parametrize(
     ("finish", "stop"),
-    [("stop", Stop.EOS), ("length", Stop.LENGTH), ("model_length", Stop.CONTEXT), ("tool_calls", Stop.EOS)],
+    [
+        ("stop", Stop.EOS),
+        ("length", Stop.LENGTH),
+        ("model_length", Stop.CONTEXT),
+        ("tool_calls", Stop.EOS),
+        ("STOP", Stop.EOS),
+        ("MAX_TOKENS", Stop.LENGTH),
+    ],
 )
 def test_why_it_ended(finish: str, stop: Stop) -> None:
     assert read_reply(reply(finish_reason=finish), PLAIN).stop is stop

@@ -170,6 +170,7 @@ def _take_choice(heard: Heard, choice: dict[str, Any], dialect: Dialect, fault: 
         raise _broken(dialect, "answered with a choice that holds no message")
     finish = choice.get("finish_reason")
     if isinstance(finish, str) and finish:
+        finish = finish.lower()  # gateways to Google and Cohere hand on "STOP" and "MAX_TOKENS"
         if heard.finish not in (None, finish):
             raise _broken(dialect, f"named two ends of one answer ({heard.finish[:40]!r} and {finish[:40]!r})")
         heard.finish = finish

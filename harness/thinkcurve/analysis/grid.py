@@ -84,9 +84,9 @@ class Grid:
         if named is None:
             return None
         names: dict[object, int] = {}
-        return np.array(
-            [names.setdefault((i,) if _is_none(name) else name, len(names)) for i, name in enumerate(named)]
-        )
+        is_named = ~_is_null(named)
+        keys = [name if is_known else (i,) for i, (name, is_known) in enumerate(zip(named, is_named, strict=True))]
+        return np.array([names.setdefault(key, len(names)) for key in keys])
 
     @cached_property
     def levels(self) -> NDArray[Any] | None:
@@ -134,9 +134,9 @@ def _grid(name: tuple[str, ...], attempts: pd.DataFrame) -> Grid:
 
     problem, problems = pd.factorize(attempts["problem"])
     sample, samples = pd.factorize(attempts["sample"], sort=True)
-    asked = [None if _is_none(b) else int(b) for b in attempts["budget"].unique()]
-    budgets = tuple(sorted(asked, key=budget_key))
     values = attempts["budget"].to_numpy(dtype=float, na_value=np.nan)
+    asked = {None if np.isnan(value) else int(value) for value in np.unique(values)}
+    budgets = tuple(sorted(asked, key=budget_key))
     place = np.full(len(attempts), len(budgets) - 1)  # of the natural end, where there is one
     for i, budget in enumerate(budgets):
         if budget is not None:
@@ -152,5 +152,7 @@ def _grid(name: tuple[str, ...], attempts: pd.DataFrame) -> Grid:
     )
 
 
-def _is_none(value: object) -> bool:
-    return value is None or value != value
+def _is_null(values: NDArray[Any]) -> NDArray[np.bool_]:
+    import pandas as pd
+
+    return pd.isna(values)
