@@ -152,6 +152,7 @@ async def answer(
         sampling=session.sampling,
         seed=_answer_seed(session, prompt, sample, made, separate),
         stop=early_stops(prompt.problem),
+        top_logprobs=session.study.logprobs,
     )
     return at_stop(prompt.problem, await session.generate(request))
 

@@ -17,6 +17,7 @@ from thinkcurve.backend import Generation, Stop
 from thinkcurve.batching import Batches, read_batches
 from thinkcurve.bounds import bounds_of
 from thinkcurve.budget import Budget, Control, Cut, cut, with_think_tags
+from thinkcurve.certainty import certainty_of
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.opened import add
 from thinkcurve.pipeline import answer, attempt_of, cuts, shared_with, think
@@ -324,6 +325,7 @@ class _Worker:
             else:
                 assert isinstance(session, Session)
                 first = attempt_of(session, prompt, trace, made, served[0], generation, judgement)
+        first = msgspec.structs.replace(first, **certainty_of(generation)._asdict())
         self.recorder.record(first)
         for budget in served[1:]:
             self.recorder.record(shared_with(first, budget))

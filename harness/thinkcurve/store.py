@@ -90,7 +90,8 @@ class Attempt(msgspec.Struct, frozen=True, tag_field="event", tag="attempt"):
     under the study's concurrency, plus the trace's in proportion to the tokens kept. ``ending`` says how this
     attempt's thinking ended. Under control ``effort`` ``budget`` is the place of the level in
     `thinkcurve.budget.EFFORTS`, and ``effort`` its name. ``usd`` prices the attempt alone, nothing cached;
-    ``usd_spent`` what the run paid for it beyond its trace.
+    ``usd_spent`` what the run paid for it beyond its trace. ``mean_logprob`` and ``self_certainty`` are how sure the
+    model was of its answer (`thinkcurve.certainty`), where the study asks.
     """
 
     model: str
@@ -129,6 +130,8 @@ class Attempt(msgspec.Struct, frozen=True, tag_field="event", tag="attempt"):
     effort: str | None = None
     thinking_source: str = "ids"
     usd_spent: float | None = None
+    mean_logprob: float | None = None
+    self_certainty: float | None = None
 
     @property
     def key(self) -> AttemptKey:

@@ -48,6 +48,8 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     ``max_output_tokens`` bounds what a provider may generate for thinking and answer together, its own most where it is
     not given. ``prices`` holds for a model spec what its tokens cost (keys of `thinkcurve.tariff.Tariff`, US dollars a
     million tokens), ``max_usd`` stops a run that would cost more, ``batch`` asks by the provider's batch interface.
+    ``logprobs`` asks for the log-probabilities of every answer's tokens and of so many of the most likely ones at each
+    place, for the scores `thinkcurve.certainty` makes of them; of models that take token ids only.
     ``sandbox`` is the least isolation that code answers may be run at: ``strict`` (namespaces), ``standard`` (those or
     Landlock), ``weak`` (anything).
     """
@@ -80,6 +82,7 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     max_usd: float | None = None
     prices: dict[str, dict[str, float]] = {}
     batch: bool = False
+    logprobs: int | None = None
     model_options: dict[str, dict[str, Any]] = {}
     task_options: dict[str, dict[str, Any]] = {}
 
@@ -122,6 +125,8 @@ def check_study(study: Study, where: str = "study") -> Study:
         _check_at_least(where, "limit", study.limit, 1)
     if study.max_output_tokens is not None:
         _check_at_least(where, "max_output_tokens", study.max_output_tokens, 1)
+    if study.logprobs is not None:
+        _check_at_least(where, "logprobs", study.logprobs, 0)
     if study.max_usd is not None and not 0 < study.max_usd < math.inf:
         raise UsageError(f"{where}: max_usd is {study.max_usd}; it must be an amount of dollars above 0")
     check_prices(study.prices, where, study.models)

@@ -78,6 +78,7 @@ def attempts_table(**columns: list[object]) -> pd.DataFrame:
         "model": ["m"] * n,
         "task": ["t"] * n,
         "control": ["truncate"] * n,
+        "sample": [0] * n,
         "is_forced": [False] * n,
         "is_truncated_answer": [False] * n,
         **{cost: [1.0] * n for cost in ("answer_tokens", "generated_tokens", "total_tokens", "flops", "wall_s")},

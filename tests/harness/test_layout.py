@@ -16,7 +16,7 @@ FLOORS = [
     {"problem"},
     {"budget", "families", "formats", "prompt", "task", "verify"},
     {"backend", "retry"},
-    {"benchmark", "data", "local", "plugins", "compute", "provenance", "references", "tariff"},
+    {"benchmark", "certainty", "data", "local", "plugins", "compute", "provenance", "references", "tariff"},
     {"study"},
     {"store", "tables"},
     {"answers", "subset", "selection", "regrade"}

@@ -1,54 +1,247 @@
-"""Accuracy and its interval, with the problem as the unit: repeats of a problem are a cluster, never more data."""
+"""Accuracy and its interval, with the problem as the unit: repeats of a problem are a cluster, never more data.
+
+Everything here works on the mean over samples of each problem, a share between 0 and 1, so that it serves pass@k and
+maj@k as well as accuracy: `share` of one set of problems, `shares` of many at once. Which interval is the default, and
+why, is measured: docs/statistics.md, made by `tests/statistics/coverage_study.py`.
+"""
 
 from __future__ import annotations
 
-from statistics import NormalDist
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaincinv, ndtri, stdtrit
+
+from thinkcurve.analysis.grid import Floats
+
+Method = Literal["auto", "wilson", "t", "clopper_pearson", "jeffreys"]
+MANY_CLUSTERS = 300
+"""From here on ``auto`` takes t: below, Wilson holds its level better near 0 and 1 (Brown, Cai and DasGupta 2001)."""
+MANY_OF_EACH = 40.0
+"""So many effective right and wrong ones must there be for t too: nearer to 0 or 1 a symmetric interval misses."""
 
 
 class Accuracy(msgspec.Struct, frozen=True):
-    """An accuracy with its interval. ``se`` is ``None`` for a single problem."""
+    """An accuracy with its interval. ``se`` is ``None`` for a single cluster.
+
+    ``method`` is the interval that was taken, ``n_effective`` how many independent trials would be as certain, and
+    ``n_clusters`` how many problems or outer groups the standard error rests on.
+    """
 
     mean: float
     se: float | None
     ci_low: float
     ci_high: float
+    method: str = "wilson"
+    n_effective: float | None = None
+    n_clusters: int | None = None
 
 
-def accuracy(right: ArrayLike, drawn: ArrayLike, *, level: float = 0.95) -> Accuracy:
-    """Mean over problems of the mean over samples, with a Wilson interval on the effective number of problems.
+@dataclass(frozen=True, eq=False)
+class Shares:
+    """Means of shares with their intervals: arrays of one shape; NaN where no problem has a share (``se``: or one)."""
 
-    ``right`` and ``drawn`` are arrays of shape (problems,): correct and all samples of each. The standard error is
-    clustered by problem (Miller 2024, arXiv 2411.00640, section 2.2), with C/(C-1) as for any sample variance.
-    The interval is Wilson's score interval (1927) with n = p(1-p)/se^2, as Korn and Graubard (1998) use it for
-    clustered proportions, kept between the number of problems and the number of samples: it stays within 0 and 1,
-    and has a width where all or none are right.
+    mean: Floats
+    se: Floats
+    low: Floats
+    high: Floats
+    n_effective: Floats
+    n_clusters: NDArray[np.int64]
+    is_t: NDArray[np.bool_]
+
+
+def accuracy(
+    right: ArrayLike,
+    drawn: ArrayLike,
+    *,
+    level: float = 0.95,
+    groups: ArrayLike | None = None,
+    method: Method = "auto",
+) -> Accuracy:
+    """Mean over problems of the mean over samples, with its interval.
+
+    ``right`` and ``drawn`` are arrays of shape (problems,): correct and all samples of each; a problem of which none
+    were drawn is left out. ``groups``, of the same shape, names the outer group of each problem (a contest): problems
+    of a group then count as one cluster. Raises `ValueError` where no samples were drawn at all.
+
+    The standard error is clustered (Miller 2024, arXiv 2411.00640, section 2.2). It and the interval are those of
+    `shares`.
     """
     n_right = np.asarray(right, dtype=float)
     n_drawn = np.asarray(drawn, dtype=float)
-    if n_right.size == 0:
+    if not n_drawn.sum() > 0:
         raise ValueError("accuracy of no problems is not defined")
-    means: np.ndarray[Any, np.dtype[np.float64]] = n_right / n_drawn
-    p = float(means.mean())
-    se = float(means.std(ddof=1) / np.sqrt(means.size)) if means.size > 1 else None
-    n_effective = float(means.size)
-    if se:
-        n_effective = min(max(p * (1 - p) / se**2, n_effective), float(n_drawn.sum()))
-    low, high = wilson(p, n_effective, level=level)
-    return Accuracy(p, se, low, high)
+    means = np.divide(n_right, n_drawn, out=np.full(n_right.shape, np.nan), where=n_drawn > 0)
+    return share(means, level=level, groups=groups, method=method, most=float(n_drawn.sum()))
 
 
-def wilson(p: float, n: float, *, level: float = 0.95) -> tuple[float, float]:
+def share(
+    means: ArrayLike,
+    *,
+    level: float = 0.95,
+    groups: ArrayLike | None = None,
+    method: Method = "auto",
+    most: float | None = None,
+) -> Accuracy:
+    """One set of problems: the mean of ``means``, of shape (problems,), with its interval; else as `shares`."""
+    values = np.asarray(means, dtype=float)
+    if np.isnan(values).all():
+        raise ValueError("a mean over no problems is not defined")
+    found = shares(values, level=level, groups=groups, method=method, most=most)
+    se = float(found.se)
+    taken = method if method != "auto" else "t" if bool(found.is_t) else "wilson"
+    return Accuracy(
+        float(found.mean),
+        None if np.isnan(se) else se,
+        float(found.low),
+        float(found.high),
+        taken,
+        float(found.n_effective),
+        int(found.n_clusters),
+    )
+
+
+def shares(
+    means: Floats,
+    *,
+    level: float = 0.95,
+    groups: ArrayLike | None = None,
+    method: Method = "auto",
+    most: ArrayLike | None = None,
+) -> Shares:
+    """Means over problems of values between 0 and 1, with intervals: ``means`` of shape (..., P), the result (...).
+
+    NaN is a problem without a value, and left out. ``groups`` of shape (P,) are outer clusters. ``most``, of shape
+    (...), is how many trials there were at most, all the samples; without it n has no upper bound.
+
+    The standard error is clustered: by problem that of any mean; by group CR2, which is G/(G-1) on the squares where
+    groups are of one size, with Bell and McCaffrey's degrees of freedom, then G-1 (Survey Methodology 28 (2002)
+    169-181; Imbens and Kolesár 2016, Review of Economics and Statistics 98:701-712).
+    Where sizes differ, G-1 is too many.
+
+    ``wilson``, ``clopper_pearson`` and ``jeffreys`` are those intervals of a proportion of n independent trials, with
+    n = p(1-p)/se^2 times (t[most-1]/t[df])^2 for the uncertainty of se itself (Korn and Graubard 1998, Survey
+    Methodology 24:193-201; Dean and Pagano 2015, J. Survey Statistics and Methodology 3:484-503), no more than
+    ``most`` and, without groups, no fewer than the problems. They stay within 0 and 1 and have a width where all or
+    none are right: there n is the number of clusters, as if samples of one were all alike. ``t`` is the mean ± t[df]
+    standard errors, cut at 0 and 1, and 0 to 1 where there is one cluster only. ``auto`` is Wilson below
+    `MANY_CLUSTERS` clusters and where the effective right or wrong ones are fewer than `MANY_OF_EACH`, else t.
+    """
+    of = _clustered(means, groups)
+    samples = np.full(of.mean.shape, np.inf) if most is None else np.asarray(most, dtype=float)
+    n = _effective(of, samples, level, is_grouped=groups is not None)
+    is_t = np.full(of.mean.shape, method == "t")
+    if method == "auto":
+        is_t = (of.n_clusters >= MANY_CLUSTERS) & (np.minimum(of.mean, 1 - of.mean) * n >= MANY_OF_EACH)
+    low, high = PROPORTIONS.get(method, wilson)(of.mean, n, level=level)
+    if is_t.any():
+        of_t = t_interval(of.mean, of.se, of.df, level=level)
+        low, high = np.where(is_t, of_t[0], low), np.where(is_t, of_t[1], high)
+    return Shares(of.mean, of.se, low, high, n, of.n_clusters.astype(np.int64), is_t)
+
+
+def wilson(p: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> tuple[Floats, Floats]:
     """Wilson's score interval for a proportion ``p`` of ``n`` (not necessarily whole) independent trials.
 
     Wilson, JASA 22 (1927) 209-212; recommended for small n by Brown, Cai and DasGupta 2001.
     """
-    z = NormalDist().inv_cdf((1 + level) / 2)
+    p, n = np.asarray(p, dtype=float), np.asarray(n, dtype=float)
+    z = ndtri((1 + level) / 2)
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * ((p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5) / (1 + z * z / n)
-    # where all or none are right one end is p itself; rounding must not put it on the wrong side
-    return min(max(0.0, centre - half), p), max(min(1.0, centre + half), p)
+    half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return _around(p, centre - half, centre + half)
+
+
+def clopper_pearson(p: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Clopper and Pearson's exact interval (Biometrika 26 (1934) 404-413): covers at least its level, mostly more."""
+    p, n = np.asarray(p, dtype=float), np.asarray(n, dtype=float)
+    return _beta_ends(p, p * n, n - p * n + 1, p * n + 1, n - p * n, level)
+
+
+def jeffreys(p: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Jeffreys's interval: quantiles of Beta(x + 1/2, n - x + 1/2), 0 and 1 at the ends (Brown and others 2001)."""
+    p, n = np.asarray(p, dtype=float), np.asarray(n, dtype=float)
+    a, b = p * n + 0.5, n - p * n + 0.5
+    return _beta_ends(p, a, b, a, b, level)
+
+
+def t_interval(mean: ArrayLike, se: ArrayLike, df: ArrayLike, *, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Mean ± t standard errors, cut at 0 and 1; 0 to 1 where there is no standard error, NaN where there is no mean."""
+    mean, df = np.asarray(mean, dtype=float), np.asarray(df, dtype=float)
+    half = np.nan_to_num(stdtrit(np.maximum(df, 1), (1 + level) / 2) * np.asarray(se, dtype=float), nan=1.0)
+    return np.maximum(mean - half, 0.0), np.minimum(mean + half, 1.0)
+
+
+PROPORTIONS = {"wilson": wilson, "clopper_pearson": clopper_pearson, "jeffreys": jeffreys}
+"""Intervals of a proportion of independent trials, by the name of the method."""
+
+
+def _around(p: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Ends within 0 and 1 that hold ``p``: where all or none are right an end is p itself, rounding or not."""
+    return np.minimum(np.maximum(0.0, low), p), np.maximum(np.minimum(1.0, high), p)
+
+
+def _beta_ends(
+    p: Floats, low_a: Floats, low_b: Floats, high_a: Floats, high_b: Floats, level: float
+) -> tuple[Floats, Floats]:
+    tail = (1 - level) / 2
+    with np.errstate(invalid="ignore"):
+        low = np.where(p <= 0, 0.0, betaincinv(low_a, low_b, tail))
+        high = np.where(p >= 1, 1.0, betaincinv(high_a, high_b, 1 - tail))
+    return _around(p, low, high)
+
+
+@dataclass(frozen=True, eq=False)
+class _Clustered:
+    """Mean, standard error and its degrees of freedom, problems and clusters: each of shape (...)."""
+
+    mean: Floats
+    se: Floats
+    df: Floats
+    n_problems: Floats
+    n_clusters: Floats
+
+
+def _clustered(means: Floats, groups: ArrayLike | None) -> _Clustered:
+    is_known = ~np.isnan(means)
+    n = np.asarray(is_known.sum(axis=-1), dtype=float)
+    mean = np.divide(np.nansum(means, axis=-1), n, out=np.full(n.shape, np.nan), where=n > 0)
+    off = np.where(is_known, means - mean[..., None], 0.0)
+    if groups is None:
+        squares, n_clusters, df = (off**2).sum(axis=-1) * n / np.maximum(n - 1, 1), n, n - 1
+    else:
+        named = np.unique(np.asarray(groups), return_inverse=True)[1]
+        order = np.argsort(named, kind="stable")
+        starts = np.flatnonzero(np.diff(named[order], prepend=-1))
+        sizes = np.add.reduceat(is_known[..., order].astype(float), starts, axis=-1)
+        n_clusters = np.asarray((sizes > 0).sum(axis=-1), dtype=float)
+        squares, df = _of_groups(np.add.reduceat(off[..., order], starts, axis=-1), sizes, n)
+    se = np.divide(np.sqrt(squares), n, out=np.full(n.shape, np.nan), where=n_clusters > 1)
+    return _Clustered(mean, se, np.asarray(df), n, n_clusters)
+
+
+def _of_groups(sums: Floats, sizes: Floats, n: Floats) -> tuple[Floats, Floats]:
+    """CR2's sum of squares and Bell and McCaffrey's degrees of freedom for a mean, of shape (...).
+
+    ``sums`` and ``sizes`` of shape (..., G) are each group's sum of residuals and its problems. A group's leverage is
+    its share of the problems; the degrees of freedom are Satterthwaite's where residuals are independent.
+    """
+    others = np.maximum(n[..., None] - sizes, 0.0)  # 0: all are of one group, and there is no standard error
+    leverage = np.divide(n[..., None], others, out=np.zeros_like(sizes), where=others > 0)
+    b = sizes**2 * leverage
+    off_diagonal = (b.sum(axis=-1) ** 2 - (b**2).sum(axis=-1)) / np.maximum(n, 1) ** 2
+    df = np.divide(n**2, (sizes**2).sum(axis=-1) + off_diagonal, out=np.zeros_like(n), where=n > 0)
+    return (sums**2 * leverage).sum(axis=-1), df
+
+
+def _effective(of: _Clustered, most: Floats, level: float, *, is_grouped: bool) -> Floats:
+    """How many independent trials are as certain as the standard error; the clusters where it says nothing."""
+    of_most, of_se = (stdtrit(np.maximum(df, 1), (1 + level) / 2) for df in (most - 1, of.df))
+    variance = np.asarray(of.mean * (1 - of.mean) * (of_most / of_se) ** 2)
+    is_told = (variance > 0) & (of.se > 0 if np.isinf(most).any() else of.n_clusters > 1)
+    n = np.divide(variance, of.se**2, out=np.full(of.mean.shape, np.inf), where=is_told & (of.se > 0))
+    n = np.minimum(n, most) if is_grouped else np.clip(n, of.n_problems, np.maximum(most, of.n_problems))
+    return np.where(is_told, n, np.maximum(of.n_clusters, 1))

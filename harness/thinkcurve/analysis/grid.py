@@ -18,6 +18,10 @@ MISSING, INCORRECT, CORRECT, NO_ANSWER, UNVERIFIED = range(-1, 4)
 """Codes of verdicts. ``MISSING`` is a failure, or an attempt that was never asked for: it is not scored."""
 CODES = {"incorrect": INCORRECT, "correct": CORRECT, "no_answer": NO_ANSWER, "unverified": UNVERIFIED}
 
+FEWEST_GROUPS = 10
+"""Fewer outer groups say too little of how groups differ, and those of the tasks that ship (subjects, two papers, three
+sites) are strata: all of them are in the task, they were not drawn from more."""
+
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
@@ -28,8 +32,7 @@ class Grid:
 
     ``verdicts`` and ``rows``, of shape (P, B, S), hold the code of each attempt's verdict and its row in ``attempts``,
     -1 where there is none. Sample s of a problem has one place at all budgets, so that what shared a trace is in
-    line. ``groups`` and ``levels``, of shape (P,), are the named outer group (a contest) and the level of each
-    problem; ``None`` where no problem has one.
+    line.
     """
 
     model: str
@@ -79,18 +82,26 @@ class Grid:
 
     @cached_property
     def groups(self) -> NDArray[Any] | None:
-        """The outer group of each problem as an integer, of shape (P,); a problem without one is a group of its own."""
-        named = self._of_problems("group")
+        """The outer cluster (a contest) of each problem as an integer, of shape (P,), by the rule of `outer_groups`.
+
+        A problem without a group is one of its own.
+        """
+        named = self.named_groups
         if named is None:
             return None
         names: dict[object, int] = {}
         is_named = ~_is_null(named)
         keys = [name if is_known else (i,) for i, (name, is_known) in enumerate(zip(named, is_named, strict=True))]
-        return np.array([names.setdefault(key, len(names)) for key in keys])
+        return outer_groups(np.array([names.setdefault(key, len(names)) for key in keys]))
+
+    @cached_property
+    def named_groups(self) -> NDArray[Any] | None:
+        """The group of each problem as written in the table, of shape (P,); ``None`` where no problem has one."""
+        return self._of_problems("group")
 
     @cached_property
     def levels(self) -> NDArray[Any] | None:
-        """The level of each problem as written in the table, of shape (P,)."""
+        """The level of each problem as written in the table, of shape (P,); ``None`` where no problem has one."""
         return self._of_problems("level")
 
     def column(self, name: str) -> Floats:
@@ -122,6 +133,11 @@ class Grid:
         return self.attempts[column].to_numpy(dtype=object)[first]
 
 
+def outer_groups(groups: NDArray[Any] | None) -> NDArray[Any] | None:
+    """The groups, or ``None`` where there are none, or fewer than `FEWEST_GROUPS`: then problems are the clusters."""
+    return None if groups is None or len(np.unique(groups)) < FEWEST_GROUPS else groups
+
+
 def grids_of(attempts: pd.DataFrame) -> list[Grid]:
     """A grid for each (model, task, control) of an attempts table, in the table's order. Failures are not in it."""
     names = ["model", "task", "control"]
@@ -144,7 +160,8 @@ def _grid(name: tuple[str, ...], attempts: pd.DataFrame) -> Grid:
     shape = (len(problems), len(budgets), len(samples))
     verdicts = np.full(shape, MISSING, dtype=np.int8)
     rows = np.full(shape, -1, dtype=np.int64)
-    verdicts[problem, place, sample] = attempts["verdict"].map(CODES).to_numpy(dtype=np.int8)
+    code, words = pd.factorize(attempts["verdict"])
+    verdicts[problem, place, sample] = np.array([CODES[str(word)] for word in words], dtype=np.int8)[code]
     rows[problem, place, sample] = np.arange(len(attempts))
     model, task, control = name
     return Grid(

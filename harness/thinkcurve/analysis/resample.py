@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, stdtrit
 
 from thinkcurve.analysis.grid import Floats
 
@@ -23,6 +23,9 @@ CHUNK_VALUES = 1 << 24
 """Weights that are held at once: 128 MiB."""
 FEWEST = 0.9
 """The share of resamples that must have a value for an interval to be given."""
+
+TIE = 1e-12
+"""What rounding makes of one sum in two orders."""
 
 Statistic = Callable[[Floats], Floats]
 
@@ -99,7 +102,9 @@ def bootstrap(
     """The statistic of all problems with its BCa interval (Efron 1987, JASA 82:171-185, by problems or groups).
 
     Bias correction is by the share of resamples below the value, ties half; acceleration by the jackknife over the
-    units. Where the resamples all agree the interval is that point. Raises `ValueError` for no problems.
+    units. The ends are set out for small samples (`_quantile_t`): without that 95 % intervals of 30 problems cover 90
+    to 94 % (docs/statistics.md). Where the resamples all agree the interval is that point. Raises `ValueError` for no
+    problems.
     """
     if n_problems < 1:
         raise ValueError("a bootstrap of no problems is not defined")
@@ -141,18 +146,37 @@ def _jackknife(statistic: Statistic, n_problems: int, groups: NDArray[Any] | Non
 def _bca(value: Floats, replicates: Floats, jackknife: Floats, level: float) -> tuple[Floats, Floats]:
     """Ends of BCa intervals, for replicates of shape (R, ...)."""
     n = np.maximum((~np.isnan(replicates)).sum(axis=0), 1)
-    below = ((replicates < value).sum(axis=0) + 0.5 * (replicates == value).sum(axis=0)) / n
+    is_tie = np.abs(replicates - value) <= TIE * np.maximum(np.abs(value), 1)
+    below = (((replicates < value) & ~is_tie).sum(axis=0) + 0.5 * is_tie.sum(axis=0)) / n
     bias = ndtri(np.clip(below, 0.5 / n, 1 - 0.5 / n))
     known = np.maximum((~np.isnan(jackknife)).sum(axis=0), 1)
     off = np.nan_to_num(np.nansum(jackknife, axis=0) / known - jackknife)
     squares = (off**2).sum(axis=0)
     acceleration = np.divide((off**3).sum(axis=0), 6 * squares**1.5, out=np.zeros_like(squares), where=squares > 0)
+    out = _quantile_t(off, level)
     ends = []
     for side in (-1, 1):
-        z = bias + side * ndtri((1 + level) / 2)
+        z = bias + side * out
         share = ndtr(bias + z / (1 - acceleration * z))
         ends.append(_quantile(replicates, share))
     return ends[0], ends[1]
+
+
+def _quantile_t(off: Floats, level: float) -> Floats:
+    """How many standard deviations of the resamples an end lies out, from influences ``off`` of shape (units, ...).
+
+    sqrt(n/(n-1)), as resamples spread too little, times t instead of z (Hesterberg 2015, American Statistician
+    69:371-386, "expanded percentile"). Its degrees of freedom are those that the sample variance of the influences has
+    by their kurtosis k, 2n/(k-1), n-1 at most (Satterthwaite 1946; for k = 3, a normal, they are n): few where a few
+    problems carry most of the spread, as the longest traces do for tokens.
+    """
+    n = len(off)
+    if n < 2:
+        return np.full(off.shape[1:], ndtri((1 + level) / 2))
+    squares = (off**2).sum(axis=0)
+    kurtosis = np.divide(n * (off**4).sum(axis=0), squares**2, out=np.ones_like(squares), where=squares > 0)
+    df = np.minimum(2 * n / np.maximum(kurtosis - 1, 1e-9), n - 1)
+    return np.sqrt(n / (n - 1)) * stdtrit(df, (1 + level) / 2)
 
 
 def _quantile(replicates: Floats, share: Floats) -> Floats:

@@ -18,6 +18,7 @@ from thinkcurve.errors import ThinkcurveError, UsageError, did_you_mean
 COMMANDS = {
     "run": "Carry out a study: think once, cut at every budget, grade every answer.",
     "show": "Print the curves of a run as a table.",
+    "compare": "Compare two runs: paired differences, compute at equal accuracy.",
     "plot": "Draw accuracy against measured compute (html, svg, png, pdf, json).",
     "tasks": "List the tasks, or show one with a problem.",
     "models": "List the engines, and what MODEL may be.",

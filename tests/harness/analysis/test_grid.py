@@ -73,13 +73,22 @@ def test_budgets_ascend_and_the_natural_end_is_last() -> None:
 
 
 def test_a_problem_without_a_group_is_a_group_of_its_own() -> None:
-    rows: list[Row] = [(index, 0, 0, "correct") for index in range(5)]
+    rows: list[Row] = [(index, 0, 0, "correct") for index in range(14)]
     assert grid(rows).groups is None
-    assert grid(rows, group=[None] * 5).groups is None
-    groups = grid(rows, group=["a", None, "a", None, "b"]).groups
+    assert grid(rows, group=[None] * 14).groups is None
+    groups = grid(rows, group=["a", None, "a", None, *"bcdefghijk"]).groups
     assert groups is not None
     assert groups[0] == groups[2]
-    assert len(set(groups)) == 4
+    assert len(set(groups)) == 13
+
+
+def test_a_few_groups_are_strata_and_no_clusters() -> None:
+    rows: list[Row] = [(index, 0, 0, "correct") for index in range(30)]
+    few = grid(rows, group=["I", "II"] * 15)
+    assert few.groups is None
+    assert few.named_groups is not None
+    assert few.named_groups.tolist() == ["I", "II"] * 15
+    assert grid(rows, group=[str(index % 10) for index in range(30)]).groups is not None
 
 
 def test_some_problems_of_a_grid_are_a_grid() -> None:

@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import ndtri
 
 from thinkcurve.analysis import resample
 from thinkcurve.analysis.grid import Floats
@@ -12,13 +13,28 @@ from thinkcurve.analysis.resample import bootstrap, draws, mean_over, ratio_over
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_interval_of_a_mean_is_scipys(seed: int) -> None:
+def test_but_for_small_samples_the_interval_of_a_mean_is_scipys(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resample, "_quantile_t", lambda off, level: ndtri((1 + level) / 2))
     values = np.random.default_rng(seed).beta(0.4, 0.8, size=37)
     ours = bootstrap(lambda weights: mean_over(weights, values), 37, n_resamples=999, seed=seed)
     theirs = stats.bootstrap((values,), np.mean, n_resamples=999, method="BCa", rng=seed)
     assert float(ours.low) == pytest.approx(theirs.confidence_interval.low, rel=1e-12)
     assert float(ours.high) == pytest.approx(theirs.confidence_interval.high, rel=1e-12)
     assert float(ours.se) == pytest.approx(theirs.standard_error, rel=1e-12)
+
+
+def test_the_ends_are_set_out_for_small_samples() -> None:
+    n, level = 20, 0.95
+    even = np.tile([1.0, -1.0], n // 2)  # no problem weighs more than another
+    assert resample._quantile_t(even, level) == pytest.approx(np.sqrt(n / (n - 1)) * stats.t.ppf(0.975, n - 1))
+    one = np.array([19.0, *[-1.0] * 19])  # one problem carries all: about as sure as from two
+    kurtosis = stats.kurtosis(one, fisher=False)
+    assert 2 * n / (kurtosis - 1) == pytest.approx(2.3, abs=0.1)
+    assert resample._quantile_t(one, level) == pytest.approx(
+        np.sqrt(n / (n - 1)) * stats.t.ppf(0.975, 2 * n / (kurtosis - 1))
+    )
+    many = np.random.default_rng(0).normal(size=100_000)
+    assert resample._quantile_t(many, level) == pytest.approx(1.96, abs=0.001)
 
 
 def test_the_standard_error_is_that_of_every_resample_there_is() -> None:

@@ -79,6 +79,7 @@ def test_show_json_has_the_documented_keys(run: Path) -> None:
             "forced",
         ),
         *("truncated_answers", "no_answer", "unverified", "failures", "pass@k", "maj@k", "effort", "refused"),
+        *("bounds", "interval", "n_groups"),
     }
     assert [point["budget"] for point in curve["points"]] == [0, 16]
     assert (curve["points"][0]["usd"], curve["points"][0]["effort"]) == (None, None)

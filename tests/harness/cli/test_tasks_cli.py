@@ -142,8 +142,8 @@ def test_the_flags_of_run_name_every_field_of_a_study() -> None:
 
     flags = {param.name for param in command.params}
     rest = set(msgspec.structs.asdict(Study())) - flags
-    assert rest == {"top_p", "top_k", "min_p", "traces", "wait", "waits", "budget_prompt", "max_output_tokens"}
     given = (
+        "logprobs=5",
         "top_p=0.9",
         "top_k=20",
         "min_p=0.1",
@@ -153,8 +153,9 @@ def test_the_flags_of_run_name_every_field_of_a_study() -> None:
         "budget_prompt={{budget}}!",
         "max_output_tokens=9",
     )
+    assert rest == {setting.partition("=")[0] for setting in given}
     study = study_of(None, {**FLAGS, "settings": (*given, "budget_prompt={{budget}}!")}, None)
-    assert [getattr(study, key) for key in sorted(rest)] == ["{{budget}}!", 9, 0.1, 20, 0.9, "separate", "Hmm", 4]
+    assert [getattr(study, key) for key in sorted(rest)] == ["{{budget}}!", 5, 9, 0.1, 20, 0.9, "separate", "Hmm", 4]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,256 @@
+"""``thinkcurve compare``: a new run against a base run, as tables for 80 columns or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from thinkcurve.analysis.compare import Comparison
+    from thinkcurve.analysis.contrast import Contrast, Difference
+    from thinkcurve.analysis.exchange import Area, Ratio
+    from thinkcurve.budget import Budget
+
+JSON_SCHEMA = 1
+UNITS = {
+    "thinking_tokens": "thinking tokens",
+    "generated_tokens": "generated tokens",
+    "total_tokens": "total tokens",
+    "flops": "FLOPs",
+    "wall_s": "s",
+    "joules": "J",
+    "usd": "US dollars",
+}
+MOST_BUDGETS = 8
+"""Budgets that a remark names."""
+
+
+@click.command(name="compare", epilog="Example: thinkcurve compare results/base results/new")
+@click.argument("base")
+@click.argument("new")
+@click.option(
+    "--axis", default="thinking_tokens", show_default=True, metavar="AXIS", help="What compute is counted in."
+)
+@click.option("--alpha", default=0.05, show_default=True, help="Chance of a false alarm; intervals are at 1 - alpha.")
+@click.option("--base-model", metavar="MODEL", help="The model of BASE, where it has several.")
+@click.option("--new-model", metavar="MODEL", help="The model of NEW, where it has several.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def command(
+    base: str, new: str, axis: str, alpha: float, base_model: str | None, new_model: str | None, as_json: bool
+) -> None:
+    """Say where the run NEW is better or worse than the run BASE, problem by problem."""
+    from thinkcurve.analysis.compare import compare
+
+    def warn(text: str) -> None:
+        click.echo(text, err=True)
+
+    found = compare(base, new, axis=axis, alpha=alpha, base_model=base_model, new_model=new_model, warn=warn)
+    print_comparison(found, as_json=as_json)
+
+
+def print_comparison(found: Comparison, *, as_json: bool) -> None:
+    """Print a comparison to stdout, as tables or as one JSON object."""
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode({"schema": JSON_SCHEMA, **msgspec.structs.asdict(found)}))
+        return
+    from thinkcurve.cli.show import wide_console
+
+    console = wide_console()
+    console.print(f"base {found.base}", f"new  {found.new}", sep="\n", markup=False, soft_wrap=True)
+    for contrast in found.comparisons:
+        console.print()
+        for line in lines_of(contrast):
+            console.print(line)
+
+
+def lines_of(contrast: Contrast) -> Iterator[RenderableType]:
+    """One contrast as tables and lines of text."""
+    from rich.text import Text
+
+    yield _title(contrast)
+    for note in (*_remarks(contrast), *contrast.notes):
+        yield Text(note, style="yellow")
+    if contrast.points:
+        yield _differences(contrast)
+    yield Text(_verdict(contrast), style="bold")
+    if contrast.mean and len(contrast.points) > 1:
+        mean = contrast.mean
+        yield Text(f"Mean over budgets: {_points(mean.difference, mean.ci_low, mean.ci_high)}")
+    yield Text(_area(contrast.area))
+    yield Text(_ratio(contrast.ratio))
+    if contrast.ratio.at:
+        yield _at_accuracy(contrast)
+    if contrast.points:
+        yield "What this design could see (80 % power), and what a difference of points needs:"
+        yield _power(contrast)
+
+
+def _title(contrast: Contrast) -> str:
+    from rich.markup import escape
+
+    from thinkcurve.cli.show import short_model, short_task
+
+    models = [short_model(contrast.base_model), short_model(contrast.new_model)]
+    who = models[0] if models[0] == models[1] else " → ".join(models)
+    controls = dict.fromkeys([contrast.base_control, contrast.new_control])
+    n = f"{contrast.n_problems:,} problems" + (
+        "" if contrast.n_units == contrast.n_problems else f" in {contrast.n_units:,} groups"
+    )
+    return f"[bold]{escape(short_task(contrast.task))}[/] · {escape(who)} · {escape(' → '.join(controls))} · {n}"
+
+
+def _remarks(contrast: Contrast) -> Iterator[str]:
+    """What is not compared, and what is odd about what is."""
+    for side, n in (("base", contrast.n_only_base), ("new", contrast.n_only_new)):
+        if n:
+            yield f"{n:,} problems are only in {side} and left out: the {contrast.n_problems:,} in both are compared"
+    for side, budgets, control in (
+        ("base", contrast.only_base_budgets, contrast.base_control),
+        ("new", contrast.only_new_budgets, contrast.new_control),
+    ):
+        if budgets:
+            yield f"budgets only in {side}: {_budgets(budgets, control)}"
+    if contrast.n_lost:
+        yield f"{contrast.n_lost:,} problems have no attempt of one run at some budget; they are left out there"
+    if contrast.n_dropped:
+        yield f"{contrast.n_dropped:,} attempts are left out: the attempt of the same seed in the other run failed"
+    if contrast.n_pairs and contrast.n_same == contrast.n_pairs:
+        yield (
+            f"all {contrast.n_pairs:,} answers are the same, word for word: these are the same draws, "
+            "and tell nothing of chance"
+        )
+
+
+def _budgets(budgets: tuple[Budget, ...], control: str) -> str:
+    from thinkcurve.budget import format_budget
+
+    shown = ", ".join(format_budget(b, control) for b in budgets[:MOST_BUDGETS])
+    return shown + (f" and {len(budgets) - MOST_BUDGETS} more" if len(budgets) > MOST_BUDGETS else "")
+
+
+def _differences(contrast: Contrast) -> Table:
+    from thinkcurve.cli.show import new_table
+
+    table = new_table()
+    heads = (
+        "budget",
+        "base",
+        "new",
+        "difference",
+        f"{100 * (1 - contrast.alpha):g} % interval",
+        "p",
+        "Holm",
+        "up/down",
+    )
+    for name in heads:
+        table.add_column(name, justify="right", no_wrap=True)
+    for point in contrast.points:
+        table.add_row(
+            _budget(point, contrast),
+            f"{100 * point.base:.1f}",
+            f"{100 * point.new:.1f}",
+            f"{100 * point.difference:+.1f}",
+            _span(point.ci_low, point.ci_high),
+            probability(point.p),
+            probability(point.p_holm),
+            f"{point.n_better}/{point.n_worse}",
+            style="bold" if point.p_holm <= contrast.alpha else None,
+        )
+    return table
+
+
+def _budget(point: Difference, contrast: Contrast) -> str:
+    from thinkcurve.budget import format_budget
+
+    return format_budget(point.budget, contrast.base_control)
+
+
+def _verdict(contrast: Contrast) -> str:
+    if contrast.p_curve is None:
+        return "Whole curve: no budget in common, so no test; the curves are compared over compute only."
+    how = "all" if contrast.is_exact else f"{contrast.n_flips:,} random"
+    p = f"p {'' if contrast.p_curve < 0.001 else '= '}{probability(contrast.p_curve)}"
+    told = (
+        "the curves differ" if contrast.p_curve <= contrast.alpha else f"no difference seen at alpha {contrast.alpha:g}"
+    )
+    return f"Whole curve: {told} ({p}, {how} sign patterns)."
+
+
+def _area(area: Area) -> str:
+    unit = UNITS.get(area.axis, area.axis)
+    if area.value is None or area.compute_low is None or area.compute_high is None:
+        return f"Area between the curves: not defined: {area.why}."
+    span = f"{amount(area.compute_low)} to {amount(area.compute_high)} {unit}"
+    return f"At equal compute ({span}): {_points(area.value, area.ci_low, area.ci_high)}"
+
+
+def _ratio(ratio: Ratio) -> str:
+    unit = UNITS.get(ratio.axis, ratio.axis)
+    if ratio.value is None or ratio.accuracy_low is None or ratio.accuracy_high is None:
+        return f"Compute ratio at equal accuracy: not defined: {ratio.why}."
+    span = f"{100 * ratio.accuracy_low:.1f} to {100 * ratio.accuracy_high:.1f} %"
+    interval = "no interval" if ratio.ci_low is None else f"{ratio.ci_low:.2f} to {ratio.ci_high:.2f}"
+    words = f"At equal accuracy ({span}): {ratio.value:.2f} x the {unit} ({interval})"
+    if ratio.ci_low is None and ratio.undefined_share:
+        words += f"; not defined in {100 * ratio.undefined_share:.0f} % of resamples"
+    return words
+
+
+def _at_accuracy(contrast: Contrast) -> Table:
+    from thinkcurve.cli.show import new_table
+
+    table = new_table()
+    for name in ("accuracy", "base needs", "new needs", "new / base", f"{100 * (1 - contrast.alpha):g} % interval"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in contrast.ratio.at:
+        interval = "–" if row.ci_low is None else f"{row.ci_low:.2f} – {row.ci_high:.2f}"
+        table.add_row(f"{100 * row.accuracy:.4g} %", amount(row.base), amount(row.new), f"{row.ratio:.2f}", interval)
+    return table
+
+
+def _power(contrast: Contrast) -> Table:
+    from thinkcurve.analysis.contrast import WANTED
+    from thinkcurve.cli.show import new_table
+
+    table = new_table()
+    names = [f"{100 * wanted:g}" for wanted in WANTED]
+    table.add_column("budget", justify="right", no_wrap=True)
+    table.add_column("could see", justify="right", no_wrap=True)
+    table.add_column(f"problems for {' / '.join(names)}", justify="right", no_wrap=True)
+    table.add_column("or samples each", justify="right", no_wrap=True)
+    for point in contrast.points:
+        sees = "–" if point.detectable is None else f"{100 * point.detectable:.1f} points"
+        problems = "–" if point.problems_needed is None else _slashes(point.problems_needed.values())
+        samples = "–" if point.samples_needed is None else _slashes(point.samples_needed.values())
+        table.add_row(_budget(point, contrast), sees, problems, samples)
+    return table
+
+
+def _slashes(counts: Iterable[int | None]) -> str:
+    return " / ".join("never" if n is None else f"{n:,}" for n in counts)
+
+
+def _points(value: float, low: float | None, high: float | None) -> str:
+    interval = "no interval" if low is None or high is None else f"{100 * low:+.1f} to {100 * high:+.1f}"
+    return f"{100 * value:+.1f} points ({interval})"
+
+
+def _span(low: float | None, high: float | None) -> str:
+    return "–" if low is None or high is None else f"{100 * low:+.1f} – {100 * high:+.1f}"
+
+
+def probability(p: float) -> str:
+    """A p-value with three decimals."""
+    return "<.001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 1 else "1"
+
+
+def amount(value: float) -> str:
+    """An amount of compute, to three figures where it is small or very large."""
+    return f"{value:,.0f}" if 100 <= value < 1e7 else f"{value:.3g}"

@@ -1,0 +1,201 @@
+"""The section ``fits``: forms of the curve, where it saturates, what a doubling brings, and s1's figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from thinkcurve.analysis.controls import Interval
+from thinkcurve.analysis.curve_fits import CurveFits, curve_fits_of
+from thinkcurve.analysis.fits import TOLERANCE, Fits, FormFit, Parameter
+from thinkcurve.budget import format_budget
+from thinkcurve.cli.sections import Section
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from thinkcurve.run import Run
+
+FEW_DOUBLINGS = 0.25
+"""Doublings below which a gain per doubling says more than was measured."""
+WORTH_SAYING = 0.005
+"""Scatter beyond sampling error that is told: half a point."""
+
+
+def results(runs: Sequence[Run]) -> list[CurveFits]:
+    """The fits of each curve of each run."""
+    return [fits for run in runs for fits in curve_fits_of(run.attempts)]
+
+
+def lines(found: CurveFits) -> Iterable[RenderableType]:
+    """The fits of one curve as tables and lines."""
+    from rich.markup import escape
+
+    from thinkcurve.cli.show import short_model, short_task
+
+    title = f"[bold]{escape(short_task(found.task))}[/] · {escape(short_model(found.model))} · {escape(found.control)}"
+    yield f"{title} · accuracy over thinking tokens x"
+    yield from _fit_lines(found.accuracy)
+    if found.coverage:
+        yield f"{title} · pass@x over x samples, budget {format_budget(found.coverage_budget, found.control)}"
+        yield from _fit_lines(found.coverage)
+    if found.gains:
+        yield f"{title} · gain of a step and for each doubling, points"
+        yield _gains_table(found)
+    yield from _saturation_lines(found)
+    yield from _s1_lines(found)
+
+
+def _fit_lines(fits: Fits) -> Iterable[RenderableType]:
+    if all(form.largest_miss is None for form in fits.forms):
+        yield f"[yellow]not identifiable: {fits.forms[0].reason}[/]"
+    else:
+        yield _forms_table(fits)
+        if fits.scatter >= WORTH_SAYING:
+            yield (
+                f"[yellow]no form describes the points: they lie {100 * fits.scatter:.1f} points off the best of them, "
+                "beyond sampling error[/]"
+            )
+        for form in fits.forms:
+            if form.reason:
+                yield f"[yellow]{form.form} is not identifiable: {form.reason}[/]"
+            elif form.ceiling and form.saturates_at:
+                yield _ceiling_words(form.form, form.ceiling, form.saturates_at)
+            if form.n_failed and not form.reason:
+                yield f"[yellow]{form.form}: {form.n_failed} of {form.n_resamples} resamples did not converge[/]"
+        yield (
+            f"[dim]weight: by AICc over {len(fits.x)} points, taken as independent (– where too few); best: share of "
+            "resamples of problems in which its AICc was the smallest; off: largest miss, in points[/]"
+        )
+    for words in fits.left_out:
+        yield f"[yellow]{words}[/]"
+
+
+def _ceiling_words(form: str, ceiling: Parameter, saturates_at: Parameter) -> str:
+    """Where a form that ends has its end, and from which x it is near it."""
+    if ceiling.value is None:
+        return f"{form}: no end"
+    level = f"{form}: ends at {100 * ceiling.value:.1f} %"
+    if ceiling.low is not None and ceiling.high is not None:
+        level += f" ({100 * ceiling.low:.1f} – {100 * ceiling.high:.1f})"
+    if saturates_at.value is None:
+        return f"{level}; within {100 * TOLERANCE:g} points of it only beyond the measured range"
+    return f"{level}; within {100 * TOLERANCE:g} points of it from x = {number(saturates_at.value)} on"
+
+
+def _forms_table(fits: Fits) -> Table:
+    from thinkcurve.cli.show import new_table
+
+    table = new_table()
+    table.add_column("form", no_wrap=True)
+    for name in ("weight", "best", "off", "", "value", "95 % interval"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for form in fits.forms:
+        for row in _rows(form, is_best=form.form == fits.best):
+            table.add_row(*row)
+    return table
+
+
+def _rows(form: FormFit, *, is_best: bool) -> Iterable[list[str]]:
+    """A row for each parameter: the form's name and figures stand in the first, its formula in the second."""
+    name = f"[bold]{form.form}[/]" if is_best else form.form
+    weight = "–" if form.weight is None else f"{form.weight:.2f}"
+    best_in = "–" if form.best_in is None else f"{100 * form.best_in:.0f} %"
+    off = "–" if form.largest_miss is None else f"{100 * form.largest_miss:.1f}"
+    heads = [[name, weight, best_in, off], [f"[dim]{form.formula}[/]", "", "", ""]]
+    if not any(parameter.is_identifiable for parameter in form.parameters):
+        yield [*heads[0], "", "", "not identifiable"]
+        yield [*heads[1], "", "", ""]
+        return
+    for i, parameter in enumerate(form.parameters):
+        head = heads[i] if i < len(heads) else [""] * 4
+        if not parameter.is_identifiable or parameter.value is None:
+            yield [*head, parameter.name, "", "not identifiable"]
+        else:
+            yield [*head, parameter.name, number(parameter.value), span(parameter.low, parameter.high)]
+
+
+def _gains_table(found: CurveFits) -> Table:
+    from thinkcurve.cli.show import new_table
+
+    table = new_table()
+    for name in ("from", "to", "gain", "95 % interval", "doublings", "each", "95 % interval"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for gain in found.gains:
+        is_short = gain.doublings is None or abs(gain.doublings) < FEW_DOUBLINGS
+        table.add_row(
+            format_budget(gain.start, found.control),
+            format_budget(gain.end, found.control),
+            *_points(gain.gain),
+            "–" if gain.doublings is None else f"{gain.doublings:.2f}",
+            *(("–", "") if is_short else _points(gain.per_doubling)),
+        )
+    return table
+
+
+def _points(interval: Interval) -> tuple[str, str]:
+    """An accuracy and its interval in points of a hundred, with signs."""
+    if interval.value is None:
+        return "–", ""
+    ends = ("?" if end is None else f"{100 * end:+.1f}" for end in (interval.low, interval.high))
+    return f"{100 * interval.value:+.1f}", " – ".join(ends)
+
+
+def _saturation_lines(found: CurveFits) -> Iterable[str]:
+    saturation = found.saturation
+    if saturation is None:
+        return
+    end = "the natural end" if saturation.is_natural_end else "the largest budget"
+    points = f"{100 * saturation.tolerance:g} points"
+    if saturation.budget is None:
+        text = f"not reached: the last step, to {end}, still gains more than {points}"
+    else:
+        text = f"from budget {format_budget(saturation.budget, found.control)} on, within {points} of {end}"
+    if saturation.reached_in is None:
+        yield f"saturation: {text}; too few resamples for an interval"
+        return
+    ends = [
+        "not reached" if budget is None else format_budget(budget, found.control)
+        for budget in (saturation.low, saturation.high)
+    ]
+    span = ends[0] if ends[0] == ends[1] else f"{ends[0]} – {ends[1]}"
+    yield f"saturation: {text} (95 %: {span}; reached in {100 * saturation.reached_in:.0f} % of resamples)"
+
+
+def _s1_lines(found: CurveFits) -> Iterable[str]:
+    s1 = found.s1
+    control = "–" if s1.control is None else f"{100 * s1.control:.0f} %"
+    if s1.control_attempts is not None:
+        control += f" of budgets, {100 * s1.control_attempts:.1f} % of attempts"
+    per_doubling, per_token = s1.scaling_per_doubling, s1.scaling_per_token
+    scaling = "–" if per_doubling.value is None else "{} ({}) per doubling".format(*_points(per_doubling))
+    if per_token.value is not None:
+        scaling += f", {signed(1e5 * per_token.value)} per 1,000 tokens"
+    top = "–"
+    if s1.performance is not None:
+        top = f"{100 * s1.performance:.1f} % at {format_budget(s1.performance_budget, found.control)}"
+    yield f"s1: Control {control}"
+    yield f"    Scaling {scaling}"
+    yield f"    Performance {top}"
+
+
+def number(value: float) -> str:
+    """Three digits that count: ``1,234``, ``12.3``, ``3.00``, ``0.0123``."""
+    size = abs(value)
+    if 1000 <= size < 1e6:
+        return f"{value:,.0f}"
+    return "0" if value == 0 else f"{value:#.3g}".rstrip(".")
+
+
+def signed(value: float) -> str:
+    """The same with its sign."""
+    return ("+" if value >= 0 else "") + number(value)
+
+
+def span(low: float | None, high: float | None) -> str:
+    """An interval; an end that is not known, or beyond the points, is a question mark."""
+    return " – ".join("?" if end is None else number(end) for end in (low, high))
+
+
+SECTION = Section(results, lines)

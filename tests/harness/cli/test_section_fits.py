@@ -1,0 +1,189 @@
+"""``show --tables fits``: what a person reads of it, and that no run is too odd for it."""
+
+from typing import cast
+
+import msgspec
+import pandas as pd
+import pytest
+from msgspec.structs import replace
+from rich.console import Console
+
+from analysis.tables import table_of
+from records import an_attempt
+from thinkcurve.analysis.curve_fits import CurveFits, curve_fits_of
+from thinkcurve.cli.sections import section
+from thinkcurve.cli.sections.fits import number, span
+from thinkcurve.problem import Verdict
+from thinkcurve.run import Run
+from thinkcurve.store import Attempt
+
+LADDER = [0, 32, 64, 128, 256, 512]
+
+
+class MadeRun:
+    """All of a run that the section looks at."""
+
+    def __init__(self, attempts: pd.DataFrame) -> None:
+        self.attempts = attempts
+
+
+def attempt(p: int, budget: int | None, *, right: bool, tokens: int | None = -1, **more: object) -> Attempt:
+    verdict = Verdict.CORRECT if right else Verdict.INCORRECT
+    spent = (1000 if budget is None else budget) if tokens == -1 else tokens
+    return replace(an_attempt(p, budget, verdict), thinking_tokens=spent, **more)
+
+
+def shown(rows: list[Attempt]) -> tuple[list[CurveFits], str]:
+    """The section's records, and its lines as a terminal of 80 columns prints them."""
+    fits = section("fits")
+    found = cast(list[CurveFits], fits.results([cast(Run, MadeRun(table_of(rows)))]))
+    encoded = msgspec.json.encode(found)
+    assert b"NaN" not in encoded
+    assert b"Infinity" not in encoded
+    console = Console(width=80, highlight=False, file=None, record=True, force_terminal=False, color_system=None)
+    with console.capture() as capture:
+        for record in found:
+            for line in fits.lines(record):
+                console.print(line)
+    text = capture.get()
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "nan" not in text
+    assert "…" not in text.replace("t…", "")
+    return found, text
+
+
+def rising(n: int = 24, samples: int = 1, **more: object) -> list[Attempt]:
+    """Problem p is solved from a budget of 32 x 2^(p mod 6) on."""
+    return [
+        attempt(p, b, right=b >= 32 << (p % 6), sample=s, **more)
+        for p in range(n)
+        for b in LADDER
+        for s in range(samples)
+    ]
+
+
+def test_a_curve_is_told_with_weights_intervals_gains_and_s1() -> None:
+    (found,), text = shown(rising())
+    assert (found.model, found.task, found.axis, found.coverage) == ("m", "t", "thinking_tokens", None)
+    assert [fit.form for fit in found.accuracy.forms] == [
+        "log-linear", "power law", "power law with floor", "saturating",
+    ]  # fmt: skip
+    line = found.accuracy.forms[0]
+    assert line.parameters[1].value == pytest.approx(1 / 6, abs=0.01)
+    assert f"{line.weight:.2f}" in text
+    assert "a + b log2 x" in text
+    assert "budget 0 left out: 0 thinking tokens have no logarithm" in text
+    assert "saturation: not reached" in text
+    assert "Control 100 % of budgets, 100.0 % of attempts" in text
+    assert "Performance 83.3 % at 512" in text
+    assert [gain.end for gain in found.gains] == [32, 64, 128, 256, 512]
+    assert "per doubling" in text
+
+
+def test_what_is_not_identifiable_is_said() -> None:
+    _, text = shown(rising())
+    assert "not identifiable" in text
+    (found,), text = shown([attempt(p, b, right=b > 40) for p in range(6) for b in (32, 64)])
+    assert found.accuracy.best is None
+    assert "not identifiable: 2 points for 2 parameters" in text
+    _, text = shown([attempt(p, b, right=p > 2) for p in range(6) for b in LADDER])
+    assert "not identifiable: accuracy is the same at every point" in text
+
+
+def test_samples_give_coverage_at_the_largest_budget() -> None:
+    rows = [
+        attempt(p, b, right=s * 7 % 8 < p % 8, sample=s) for p in range(16) for b in (64, 128, None) for s in range(8)
+    ]
+    (found,), text = shown(rows)
+    assert found.coverage is not None
+    assert found.coverage_budget is None
+    assert found.coverage.x == (1, 2, 4, 8)
+    assert found.coverage.forms[0].form == "exponentiated power"
+    assert "pass@x over x samples, budget none" in text
+
+
+def test_a_curve_that_saturates_says_where() -> None:
+    rows = [
+        attempt(p, b, right=p % 10 < 9 and b >= 16 << (p % 3)) for p in range(60) for b in (8, 16, 32, 64, 128, 256)
+    ]
+    _, text = shown(rows)
+    assert "saturation: from budget 64 on, within 2 points of the largest budget (95 %: 64" in text
+
+
+ODD: dict[str, list[Attempt]] = {
+    "one attempt": [attempt(0, 64, right=True)],
+    "one problem": [attempt(0, b, right=b > 100) for b in LADDER],
+    "all right": [attempt(p, b, right=True) for p in range(5) for b in LADDER],
+    "all wrong": [attempt(p, b, right=False) for p in range(5) for b in LADDER],
+    "only budget 0": [attempt(p, 0, right=p > 1) for p in range(5)],
+    "only the natural end": [attempt(p, None, right=p > 1) for p in range(5)],
+    "thinking not known": [attempt(p, b, right=b > 64 * p, tokens=None) for p in range(5) for b in LADDER],
+    "thinking not known of one": [
+        attempt(p, b, right=b > 64 * p, tokens=None if p == b == 0 else b) for p in range(5) for b in LADDER
+    ],
+    "effort": [
+        attempt(p, b, right=b > p, tokens=100 * b + p, control="effort") for p in range(6) for b in (1, 2, 3, 4, 5)
+    ],
+    "native": [attempt(p, b, right=b > 90 * p, tokens=b + 17 * p, control="native") for p in range(6) for b in LADDER],
+    "ragged": [
+        attempt(p, b, right=b > 64 * p, sample=s)
+        for p in range(6)
+        for b in LADDER
+        for s in range(5)
+        if (p + b // 32 + s) % 3
+    ],
+    "ended long before": [attempt(p, b, right=p > 2 or b > 40, tokens=min(b, 60)) for p in range(6) for b in LADDER],
+    "names with markup": [
+        attempt(p, b, right=b > 64 * p, task="[bold]t[/x]", model="[red]/m[/]") for p in range(6) for b in LADDER
+    ],
+    "two models": [
+        attempt(p, b, right=b > 64 * p, model=model) for model in ("m1", "m2") for p in range(6) for b in LADDER
+    ],
+    "zero for one problem": [attempt(p, b, right=b > 64 * p, tokens=b * (p > 3)) for p in range(6) for b in LADDER],
+    "grouped": [attempt(p, b, right=b > 64 * p, group=f"g{p // 2}") for p in range(6) for b in LADDER],
+    "falling": [attempt(p, b, right=b < 90 * p) for p in range(12) for b in LADDER],
+}
+
+
+@pytest.mark.parametrize("name", list(ODD))
+def test_no_run_is_too_odd(name: str) -> None:
+    found, text = shown(ODD[name])
+    assert len(found) == (2 if name == "two models" else 1)
+    assert "Performance" in text
+
+
+def test_levels_of_effort_bear_their_names() -> None:
+    _, text = shown(ODD["effort"])
+    assert "minimal" in text
+    assert "xhigh" in text
+    assert "Control –" in text
+
+
+def test_extrapolation_only_where_it_is_asked_for() -> None:
+    (inside,) = curve_fits_of(table_of(rising()), n_resamples=50)
+    (beyond,) = curve_fits_of(table_of(rising()), extrapolate_to=4096, n_resamples=50)
+    for found, is_asked in ((inside, False), (beyond, True)):
+        for fit in found.accuracy.forms:
+            assert fit.band is not None
+            assert any(fit.band.is_extrapolated) == is_asked
+            assert (max(fit.band.x) > 600) == is_asked
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (3, "3.00"),
+        (12.345, "12.3"),
+        (-0.01234, "-0.0123"),
+        (320.4, "320"),
+        (1234.5, "1,234"),
+        (-2e7, "-2.00e+07"),
+    ],
+)
+def test_numbers_have_three_digits(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def test_an_end_that_is_not_known_is_a_question_mark() -> None:
+    assert span(None, 3) == "? – 3.00"

@@ -1,0 +1,150 @@
+"""The section ``frontier`` as it is printed and as JSON, of one run and of several."""
+
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from analysis.simulated import a_family, a_run
+from thinkcurve.cli.main import cli
+from thinkcurve.cli.sections import section
+from thinkcurve.cli.sections.frontier import Frontier, results, share
+from thinkcurve.run import Run
+
+REFERENCE = str(Path(__file__).parents[3] / "results" / "reference" / "embedded")
+
+
+def printed(found: Sequence[Frontier]) -> str:
+    console = Console(width=80, color_system=None, record=True, highlight=False)
+    with console.capture() as capture:
+        for result in found:
+            for line in section("frontier").lines(result):
+                console.print(line)
+    return capture.get()
+
+
+def shown(runs: Sequence[Run]) -> str:
+    text = printed(results(runs))
+    assert "nan" not in text
+    assert "inf" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    return text
+
+
+@pytest.fixture(scope="module")
+def family() -> str:
+    return shown(a_family()[:3])
+
+
+def test_several_models_are_all_compared_on_flops(family: str) -> None:
+    for words in (
+        "sums · 3 curves · 60 common problems",
+        "cost: FLOPs",
+        "● hf:Fam-8B",
+        "accuracy, %, at",
+        "cost to reach",
+    ):
+        assert words in family
+    assert "small thinking long, large thinking short at equal FLOPs" in family
+    assert "hf:Fam-1B against hf:Fam-8B" in family
+    assert "reference family: fam-#" in family
+    assert "…" not in family
+
+
+def test_what_has_no_value_is_said_in_words(family: str) -> None:
+    assert "–: out of the range of its ladder" in family
+    assert "never" in family
+
+
+def test_where_flops_of_one_are_unknown_tokens_are_the_axis_and_the_reader_is_warned() -> None:
+    (found,) = results(a_family())
+    assert found.axis == "thinking_tokens"
+    assert set(found.on) == {"thinking_tokens", "generated_tokens", "total_tokens", "flops", "wall_s"}
+    assert found.on["flops"].entries_unknown == (3,)
+    assert "equal tokens are not equal cost" in printed([found])
+
+
+def test_one_run_still_has_the_frontier_of_its_budgets() -> None:
+    text = shown([a_run("m", (0.2, 0.4), budgets=(0, 64), parameters=10)])
+    assert "one model: capability density, and small against large, need more" in text
+    assert "● m" in text
+
+
+def test_problems_that_are_not_common_are_left_out_loudly() -> None:
+    text = shown([a_run("a", (0.5,), budgets=(0,), n=30), a_run("b", (0.5,), budgets=(0,), n=20)])
+    assert "only 20 of 30 problems have an attempt at every point" in text
+
+
+def test_without_a_common_problem_nothing_is_compared() -> None:
+    runs = [a_run("a", (0.5,), budgets=(0,), n=3), a_run("b", (0.5,), budgets=(0,), n=6, skip=(0, 1, 2, 5))]
+    text = shown(runs)
+    assert "no problem of 5 has an attempt at every point: nothing can be compared" in text
+
+
+def test_a_budget_at_which_all_failed_is_named() -> None:
+    run = a_run("m", (0.5, 0.5), budgets=(0, 64), n=3, fail=list(product(range(3), [64])))
+    assert "m" in shown([run])  # the grid has no such budget
+    other = a_run("n", (0.5, 0.5), budgets=(0, 64), n=3)
+    assert [len(found.on["wall_s"].points) for found in results([run, other])] == [3]
+
+
+def test_a_task_of_another_version_or_with_other_problems_stands_apart() -> None:
+    runs = [a_run("a", (0.5,), budgets=(0,)), a_run("b", (0.5,), budgets=(0,), version="2")]
+    found = results([*runs, a_run("c", (0.5,), budgets=(0,), fingerprint="other")])
+    assert [[curve.label for curve in task.curves] for task in found] == [["a"], ["b"], ["c"]]
+    assert "runs of a task of this name with others stand apart" in " ".join(printed(found).split())
+
+
+def test_curves_of_one_model_are_told_apart_by_control_and_run() -> None:
+    truncate = a_run("m", (0.5,), budgets=(3,), where="runs/[red]one")
+    twin = a_run("m", (0.5,), budgets=(3,), where="runs/two", seed=3)
+    effort = a_run("m", (0.5,), budgets=(3,), control="effort")
+    (found,) = results([truncate, twin, effort])
+    assert [c.label for c in found.curves] == ["m truncate [red]one", "m truncate two", "m effort"]
+    text = shown([truncate, twin, effort])
+    assert "medium" in text
+    assert "[red]" in text
+
+
+def test_unknown_costs_leave_no_frontier_and_say_so() -> None:
+    run = a_run("m", (0.5,), budgets=(0,))
+    for axis in ("thinking_tokens", "generated_tokens", "total_tokens", "wall_s"):
+        run.attempts[axis] = None
+    assert "no measure of compute is known" in shown([run])
+
+
+def test_long_names_are_shortened_to_fit() -> None:
+    runs = [
+        a_run(
+            f"hf:owner/{'long' * 20}-{size}B[/x]", (0.1, 0.5, 1.1), budgets=(0, 64, 100_000), parameters=size * 10**14
+        )
+        for size in (1, 3)
+    ]
+    assert "100000" in shown(runs)
+
+
+def test_one_problem_is_no_crash_and_is_said() -> None:
+    runs = [a_run(name, (0.5, 1.1), budgets=(0, None), n=1, parameters=p) for name, p in (("a", 7), ("b", 70))]
+    assert "one problem says nothing of others" in shown(runs)
+
+
+def test_json_has_all_axes_and_what_is_printed() -> None:
+    found = CliRunner().invoke(cli, ["show", REFERENCE, "--tables", "frontier", "--json"])
+    assert found.exit_code == 0
+    tasks = msgspec.json.decode(found.stdout)["frontier"]
+    assert [task["task"] for task in tasks] == ["arithmetic", "induce"]
+    assert set(tasks[0]["on"]) >= {"thinking_tokens", "flops", "wall_s"}
+    text = CliRunner().invoke(cli, ["show", REFERENCE, "--tables", "frontier"]).stdout
+    for point in tasks[0]["on"]["flops"]["points"]:
+        assert f"{100 * point['accuracy']:.1f} %" in text
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"), [(None, "–"), (0, "0 %"), (0.001, "< 1 %"), (0.5, "50 %"), (0.999, "> 99 %"), (1, "100 %")]
+)
+def test_a_share_is_never_rounded_to_none_or_all(probability: float | None, text: str) -> None:
+    assert share(probability) == text
