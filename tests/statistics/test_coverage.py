@@ -18,9 +18,11 @@ from worlds import majority, majority_truth, pass_truth, votes_of
 
 EXCEPTIONS = {
     ("accuracy", "Beta(9, 1)", 30, 1): (93, 97.5),
+    ("accuracy", "Beta(9, 1)", 30, 8): (93, 99),
+    ("accuracy", "1 % never, else 99.5 %", 30, 1): (92, 97),
     ("accuracy, by contest", "contests of all sizes", 30, 1): (93, 97.5),
     ("paired difference", "30 % never, 30 % always", 30, 1): (93, 99),
-    ("pass^4", "Beta(2, 3)", 30, 8): (88, 97),
+    ("pass^4", "Beta(2, 3)", 30, 8): (93, 98),
     ("tokens over tokens", "log-normal", 30, 8): (92, 97),
     ("area between curves", "ladders", 30, 1): (92, 97),
     ("compute ratio at equal accuracy", "ladders", 30, 1): (92, 97),

@@ -32,12 +32,18 @@ def _lumpy(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
     return np.where(kind < 0.3, 0.0, np.where(kind < 0.6, 1.0, rng.beta(2, 2, shape)))
 
 
+def _saturated(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    return np.where(rng.random(shape) < 0.01, 0.0, 0.995)
+
+
 WORLDS: dict[str, Draw] = {
     "Beta(2, 3)": lambda rng, shape: rng.beta(2, 3, shape),
     "30 % never, 30 % always": _lumpy,
     "Beta(9, 1)": lambda rng, shape: rng.beta(9, 1, shape),
+    "1 % never, else 99.5 %": _saturated,
 }
-"""The chance that an answer to a problem is right: spread out; in lumps at 0 and 1; and near 1."""
+"""The chance that an answer to a problem is right: spread out; in lumps at 0 and 1; near 1; and a task that a model is
+done with."""
 
 
 @cache

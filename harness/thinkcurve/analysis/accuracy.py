@@ -22,6 +22,10 @@ MANY_CLUSTERS = 300
 """From here on ``auto`` takes t: below, Wilson holds its level better near 0 and 1 (Brown, Cai and DasGupta 2001)."""
 MANY_OF_EACH = 40.0
 """So many effective right and wrong ones must there be for t too: nearer to 0 or 1 a symmetric interval misses."""
+MADE_UP = 1
+"""Problems that are made up, half right, where the spread of problems is counted. Where 1 to 5 in 100 are never solved
+and the others nearly always, 30 to 200 problems of 4 to 16 samples have intervals that hold the truth 78 to 88 times in
+100 with none, 86 to 97 with half of one, 96 to 97 with this one; its price is 98.6 for 30 of Beta(9, 1)."""
 
 
 class Accuracy(msgspec.Struct, frozen=True):
@@ -132,7 +136,7 @@ def shares(
     """
     of = _clustered(means, groups)
     samples = np.full(of.mean.shape, np.inf) if most is None else np.asarray(most, dtype=float)
-    n = _effective(of, samples, level, is_grouped=groups is not None)
+    n = _effective(of, samples, level)
     is_t = np.full(of.mean.shape, method == "t")
     if method == "auto":
         is_t = (of.n_clusters >= MANY_CLUSTERS) & (np.minimum(of.mean, 1 - of.mean) * n >= MANY_OF_EACH)
@@ -196,13 +200,19 @@ def _beta_ends(
 
 @dataclass(frozen=True, eq=False)
 class _Clustered:
-    """Mean, standard error and its degrees of freedom, problems and clusters: each of shape (...)."""
+    """Mean, standard error and its degrees of freedom, problems and clusters: each of shape (...).
+
+    ``trials`` is how many independent ones would be as certain, before the uncertainty of that. By problem it is
+    counted with `MADE_UP` problems more, half right: where all problems but one are sure, the spread of what was drawn
+    says little of the problems that were not.
+    """
 
     mean: Floats
     se: Floats
     df: Floats
     n_problems: Floats
     n_clusters: Floats
+    trials: Floats
 
 
 def _clustered(means: Floats, groups: ArrayLike | None) -> _Clustered:
@@ -220,7 +230,14 @@ def _clustered(means: Floats, groups: ArrayLike | None) -> _Clustered:
         n_clusters = np.asarray((sizes > 0).sum(axis=-1), dtype=float)
         squares, df = _of_groups(np.add.reduceat(off[..., order], starts, axis=-1), sizes, n)
     se = np.divide(np.sqrt(squares), n, out=np.full(n.shape, np.nan), where=n_clusters > 1)
-    return _Clustered(mean, se, np.asarray(df), n, n_clusters)
+    centre = (np.nansum(means, axis=-1) + MADE_UP / 2) / (n + MADE_UP)
+    spread = (np.where(is_known, means - centre[..., None], 0.0) ** 2).sum(axis=-1)
+    spread += MADE_UP / 2 * (centre**2 + (1 - centre) ** 2)
+    by_problem = centre * (1 - centre) * (n + MADE_UP) ** 2 / spread
+    variance = mean * (1 - mean)
+    by_group = np.divide(variance, se**2, out=np.full(n.shape, np.inf), where=(variance > 0) & (se > 0))
+    trials = np.where(n_clusters == n, by_problem, by_group)
+    return _Clustered(mean, se, np.asarray(df), n, n_clusters, trials)
 
 
 def _of_groups(sums: Floats, sizes: Floats, n: Floats) -> tuple[Floats, Floats]:
@@ -237,11 +254,11 @@ def _of_groups(sums: Floats, sizes: Floats, n: Floats) -> tuple[Floats, Floats]:
     return (sums**2 * leverage).sum(axis=-1), df
 
 
-def _effective(of: _Clustered, most: Floats, level: float, *, is_grouped: bool) -> Floats:
+def _effective(of: _Clustered, most: Floats, level: float) -> Floats:
     """How many independent trials are as certain as the standard error; the clusters where it says nothing."""
     of_most, of_se = (stdtrit(np.maximum(df, 1), (1 + level) / 2) for df in (most - 1, of.df))
-    variance = np.asarray(of.mean * (1 - of.mean) * (of_most / of_se) ** 2)
-    is_told = (variance > 0) & (of.se > 0 if np.isinf(most).any() else of.n_clusters > 1)
-    n = np.divide(variance, of.se**2, out=np.full(of.mean.shape, np.inf), where=is_told & (of.se > 0))
-    n = np.minimum(n, most) if is_grouped else np.clip(n, of.n_problems, np.maximum(most, of.n_problems))
+    n = of.trials * np.asarray(of_most / of_se) ** 2
+    is_told = (of.mean * (1 - of.mean) > 0) & (of.se > 0 if np.isinf(most).any() else of.n_clusters > 1)
+    least = np.where(of.n_clusters == of.n_problems, of.n_problems, 0.0)  # groups can be less certain than problems
+    n = np.clip(n, least, np.maximum(most, least))
     return np.where(is_told, n, np.maximum(of.n_clusters, 1))

@@ -292,7 +292,7 @@ def _difference(
         boot_high=known(boot[1]) if boot else None,
         p=p[0],
         p_holm=p[1],
-        p_mcnemar=mcnemar(n_better, n_worse) if is_single else None,
+        p_mcnemar=mcnemar(n_better, n_worse) if is_single and groups is None else None,
         n_problems=found.n_problems,
         n_better=n_better,
         n_worse=n_worse,

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
-from scipy.stats import t
 
 from thinkcurve.analysis.axes import costs_of
 from thinkcurve.analysis.between import (
@@ -88,7 +86,7 @@ def over_compute(
 
     Problems are resampled for both together, their compute with them. Budgets whose compute is unknown, or nothing, are
     left out. A curve that falls is first made the nearest one that does not (isotonic), for the ratio only. Intervals
-    are BCa at `expanded_level`.
+    are BCa (`thinkcurve.analysis.resample.bootstrap`).
     """
     curves = []
     for name, side in (("base", base), ("new", new)):
@@ -125,18 +123,6 @@ def over_compute(
     return area, ratio
 
 
-def expanded_level(level: float, n_units: int) -> float:
-    """The level at which to ask a bootstrap for an interval of ``level``: as much wider as t is than the normal.
-
-    Resamples of n units spread too little by sqrt((n-1)/n), and know nothing of how uncertain their spread is
-    (Hesterberg 2015, The American Statistician 69:371-386, section 5.3, "expanded percentile").
-    """
-    if n_units < 2:
-        return level
-    wide = float(t.ppf((1 + level) / 2, n_units - 1)) * (n_units / (n_units - 1)) ** 0.5
-    return min(2 * float(ndtr(wide)) - 1, 0.9999)
-
-
 def round_accuracies(low: float, high: float) -> Floats:
     """A few round accuracies between two, or their middle."""
     for step in STEPS:
@@ -154,9 +140,7 @@ def _estimate(
     if n_units < 2:
         value = statistic(np.ones((1, n)))[0]
         return value, np.full(value.shape, np.nan), np.full(value.shape, np.nan), np.zeros(value.shape)
-    found = bootstrap(
-        statistic, n, groups=groups, level=expanded_level(level, n_units), n_resamples=n_resamples, seed=seed
-    )
+    found = bootstrap(statistic, n, groups=groups, level=level, n_resamples=n_resamples, seed=seed)
     return found.value, found.low, found.high, found.n_undefined / n_resamples
 
 

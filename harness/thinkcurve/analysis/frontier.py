@@ -141,7 +141,7 @@ def _candidates(
     found = []
     for n, (member, place) in enumerate(zip(points.member, points.place, strict=True)):
         grid = points.entries[member].grid
-        got = accuracy(grid.right[:, place], grid.drawn[:, place], level=level)
+        got = accuracy(grid.right[:, place], grid.drawn[:, place], level=level, groups=points.groups)
         budget = grid.budgets[place]
         found.append(
             Candidate(

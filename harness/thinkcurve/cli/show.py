@@ -189,8 +189,11 @@ def _table(curve: Curve) -> Table:
 
 
 def short_model(spec: str) -> str:
-    """A model spec without the folders of its file, for a title."""
-    engine, colon, what = spec.partition(":")
+    """A model spec without the folders of its file, for a title; printable whatever it holds."""
+    from thinkcurve.report.labels import plain
+
+    engine, colon, what = plain(spec).partition(":")
+    spec = f"{engine}{colon}{what}"
     return f"{engine}{colon}{what.rsplit('/', 1)[-1]}" if colon and not what.startswith("//") else spec
 
 
@@ -202,7 +205,10 @@ LONGEST_TASK = 34
 
 
 def short_task(name: str) -> str:
-    """A task's name, its middle left out where it is too long for a title."""
+    """A task's name, its middle left out where it is too long for a title; printable whatever it holds."""
+    from thinkcurve.report.labels import plain
+
+    name = plain(name)
     half = LONGEST_TASK // 2
     return name if len(name) <= LONGEST_TASK else f"{name[:half]}…{name[-half + 1 :]}"
 

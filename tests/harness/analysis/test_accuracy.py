@@ -186,3 +186,19 @@ def test_nothing_drawn_is_no_accuracy() -> None:
             accuracy(nothing, nothing)
     with pytest.raises(ValueError, match="no problems"):
         share([np.nan])
+
+
+@pytest.mark.parametrize(("n", "n_samples", "never", "chance"), [(60, 8, 0.03, 0.99), (200, 16, 0.01, 0.998)])
+def test_a_task_that_is_nearly_done_with_is_covered(n: int, n_samples: int, never: float, chance: float) -> None:
+    """Mostly no problem of those that are never solved is drawn; what is drawn then looks surer than it is."""
+    rng = np.random.default_rng(1)
+    right = rng.binomial(n_samples, np.where(rng.random((1000, n)) < never, 0.0, chance))
+    found = shares(right / n_samples, most=np.full(1000, n * n_samples))
+    true = (1 - never) * chance
+    assert 0.93 < ((found.low <= true) & (true <= found.high)).mean() < 0.99
+
+
+def test_one_wrong_of_many_is_not_much_surer_than_none() -> None:
+    all_right = accuracy([4] * 60, [4] * 60)
+    one_wrong = accuracy([4] * 59 + [3], [4] * 60)
+    assert one_wrong.ci_low < all_right.ci_low + 0.01

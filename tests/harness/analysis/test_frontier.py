@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.simulated import LADDER, a_family, a_run
+from thinkcurve.analysis.curve import curves_of
 from thinkcurve.analysis.frontier import OnAxis, on_axis, round_costs, round_targets
 from thinkcurve.analysis.grid import grids_of
 from thinkcurve.analysis.points import Entry, Points, points_of
@@ -159,3 +160,12 @@ def test_chosen_costs_and_targets_are_round_and_within() -> None:
     assert round_targets(np.array([0.03, 0.98])) == (0.2, 0.4, 0.6, 0.8)
     assert round_targets(np.array([0.5, 0.5])) == round_targets(np.array([])) == ()
     assert all(0.5 < target <= 0.503 for target in round_targets(np.array([0.5, 0.503])))
+
+
+def test_a_point_has_the_interval_that_the_curve_has() -> None:
+    run = a_run("m", (0.4, 0.7), budgets=(16, 64), n=60)
+    run.attempts["group"] = [f"contest {index // 5}" for index in run.attempts["index"]]
+    (curve,) = curves_of(run.attempts, run.failures)
+    shown = {point.budget: (point.ci_low, point.ci_high) for point in frontier([run], "total_tokens").points}
+    assert curve.points[0].n_groups == 12
+    assert shown == {point.budget: (point.ci_low, point.ci_high) for point in curve.points}

@@ -146,7 +146,7 @@ def _notes(points: Points, labels: Sequence[str], split: TaskRecord | None) -> t
     elif n < points.n_problems:
         notes.append(f"only {n:,} of {points.n_problems:,} problems have an attempt at every point: all rests on these")
     if n == 1:
-        notes.append("one problem says nothing of others: every interval has no width")
+        notes.append("one problem says nothing of others")
     if len({e.grid.model for e in points.entries}) < 2:
         notes.append("one model: capability density, and small against large, need more")
     return tuple(notes)
