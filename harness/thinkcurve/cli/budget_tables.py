@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -223,21 +223,21 @@ def _is_all_unknown(found: tuple[Demand, ...]) -> bool:
 
 def share(one: Interval) -> Text:
     """A share and its interval in per cent: ``31 26–36``; one decimal below ten."""
-    if one.value is None:
-        return Text("–")
-    text = Text(_percent(one.value))
-    if one.ci_low is not None and one.ci_high is not None and not one.ci_low == one.value == one.ci_high:
-        text.append(f" {_percent(one.ci_low)}–{_percent(one.ci_high)}", style="dim")
-    return text
+    return _figure(one, _percent, _percent, "–")
 
 
 def signed(one: Interval) -> Text:
     """A difference in percentage points: ``+3.1 −1.0…7.2``."""
+    return _figure(one, _points, lambda end: _points(end, ""), "…")
+
+
+def _figure(one: Interval, value: Callable[[float], str], end: Callable[[float], str], between: str) -> Text:
+    """A figure and, behind it, its interval; that of a figure that no resample changes is left out."""
     if one.value is None:
         return Text("–")
-    text = Text(_points(one.value))
+    text = Text(value(one.value))
     if one.ci_low is not None and one.ci_high is not None and not one.ci_low == one.value == one.ci_high:
-        text.append(f" {_points(one.ci_low, '')}…{_points(one.ci_high, '')}", style="dim")
+        text.append(f" {end(one.ci_low)}{between}{end(one.ci_high)}", style="dim")
     return text
 
 
