@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from thinkcurve.analysis.compare import Comparison, compare
+    from thinkcurve.analysis.comparison.compare import Comparison, compare
     from thinkcurve.analysis.curve import Curve, Point
     from thinkcurve.errors import BackendError, ThinkcurveError, UsageError
     from thinkcurve.run import Run, load_run, sweep, sweep_async
@@ -35,14 +35,14 @@ __all__ = [
 
 _HOMES = {
     "BackendError": "thinkcurve.errors",
-    "Comparison": "thinkcurve.analysis.compare",
+    "Comparison": "thinkcurve.analysis.comparison.compare",
     "Curve": "thinkcurve.analysis.curve",
     "Point": "thinkcurve.analysis.curve",
     "Run": "thinkcurve.run",
     "Study": "thinkcurve.study",
     "ThinkcurveError": "thinkcurve.errors",
     "UsageError": "thinkcurve.errors",
-    "compare": "thinkcurve.analysis.compare",
+    "compare": "thinkcurve.analysis.comparison.compare",
     "load_run": "thinkcurve.run",
     "load_study": "thinkcurve.study",
     "sweep": "thinkcurve.run",

@@ -75,9 +75,9 @@ def analyse(path: Path, n_resamples: int = 2_000) -> dict[str, float]:
     """What each step took, the peak of memory, and two figures that show that the work was done."""
     import pandas as pd
 
+    from thinkcurve.analysis.basis.grid import grids_of
     from thinkcurve.analysis.curve import curves_of
-    from thinkcurve.analysis.grid import grids_of
-    from thinkcurve.analysis.surface import surface_of
+    from thinkcurve.analysis.parallel.surface import surface_of
 
     imported_mb, clock, steps = own_peak_mb(), Clock(), {}
     last_s = 0.0

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from thinkcurve.analysis.grid import CODES, MISSING, Grid, grids_of
+from thinkcurve.analysis.basis.grid import CODES, MISSING, Grid, grids_of
 
 NAMES = {code: name for name, code in CODES.items()}
 

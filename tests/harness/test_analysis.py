@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thinkcurve.analysis.accuracy import accuracy, wilson
+from thinkcurve.analysis.basis.accuracy import accuracy
+from thinkcurve.analysis.basis.proportions import wilson
 from thinkcurve.analysis.curve import curves_of, pass_at
 
 

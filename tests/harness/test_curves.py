@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from records import a_failure, a_trace, an_attempt
 from thinkcurve.analysis.curve import Curve, curves_of
-from thinkcurve.analysis.levels import levels_of
+from thinkcurve.analysis.items.levels import levels_of
 from thinkcurve.backend import Visibility
 from thinkcurve.problem import Verdict
 from thinkcurve.store import Attempt, Failure, Trace

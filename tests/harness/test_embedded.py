@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from thinkcurve.analysis.levels import levels_of
+from thinkcurve.analysis.items.levels import levels_of
 from thinkcurve.run import Run, sweep
 from thinkcurve.study import Study
 

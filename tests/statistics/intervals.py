@@ -25,13 +25,14 @@ from worlds import (
     votes_of,
 )
 
-from thinkcurve.analysis import between
-from thinkcurve.analysis.accuracy import Method, shares, wilson
-from thinkcurve.analysis.between import area_between, log_ratio
-from thinkcurve.analysis.paired import paired_difference
-from thinkcurve.analysis.parallel import pass_at_k, pass_hat_k
-from thinkcurve.analysis.reach import accuracy_at, cost_to_reach
-from thinkcurve.analysis.resample import RESAMPLES, Statistic, bootstrap, draws, mean_over, ratio_over
+from thinkcurve.analysis.basis import between
+from thinkcurve.analysis.basis.accuracy import Method, shares
+from thinkcurve.analysis.basis.between import area_between, log_ratio
+from thinkcurve.analysis.basis.proportions import wilson
+from thinkcurve.analysis.basis.resample import RESAMPLES, Statistic, bootstrap, draws, mean_over, ratio_over
+from thinkcurve.analysis.comparison.paired import paired_difference
+from thinkcurve.analysis.frontiers.reach import accuracy_at, cost_to_reach
+from thinkcurve.analysis.parallel.estimators import pass_at_k, pass_hat_k
 
 Held = NDArray[np.bool_]
 Study = Callable[[int, int, int], Held]

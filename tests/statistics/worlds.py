@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from thinkcurve.analysis.parallel import majority_at_k
+from thinkcurve.analysis.parallel.estimators import majority_at_k
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -9,9 +9,9 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thinkcurve.analysis.accuracy import accuracy
-from thinkcurve.analysis.grid import NO_ANSWER, UNVERIFIED, Floats, Grid, grids_of, outer_groups
-from thinkcurve.analysis.parallel import majority_of, pass_at_k
+from thinkcurve.analysis.basis.accuracy import accuracy
+from thinkcurve.analysis.basis.grid import NO_ANSWER, UNVERIFIED, Floats, Grid, grids_of, outer_groups
+from thinkcurve.analysis.parallel.estimators import majority_of, pass_at_k
 from thinkcurve.budget import Control, budget_key, effort_of
 from thinkcurve.problem import REFUSAL
 
@@ -43,8 +43,8 @@ class Point(msgspec.Struct, frozen=True):
     ``n_attempts`` the sum over problems. ``forced`` and the four counts after it are numbers of attempts; ``refused``
     are those of ``no_answer`` in which the model declined. Under control ``effort`` ``budget`` is the place of the
     level in `thinkcurve.budget.EFFORTS`, and ``effort`` its name. ``bounds`` say what the unverified leave open.
-    ``interval`` names the method of the interval (`thinkcurve.analysis.accuracy.shares`), ``n_groups`` how many outer
-    groups of problems it is clustered by, ``None`` where by problems alone.
+    ``interval`` names the method of the interval (`thinkcurve.analysis.basis.accuracy.shares`), ``n_groups`` how many
+    outer groups of problems it is clustered by, ``None`` where by problems alone.
 
     ``pass@k`` is there for every k up to the fewest samples that a problem has. ``maj@k`` is too, up to `MOST_VOTES`
     and above that for powers of two; where some answers are no votes that can be told apart (code), and in tables of
@@ -140,7 +140,7 @@ def curves_of(
 
     ``failures`` has a row for each attempt that did not come about; they are counted, never scored. ``traces`` are
     those of the attempts: they alone know how much of the thinking was shown. Where the table names a group of each
-    problem, and there are `thinkcurve.analysis.grid.FEWEST_GROUPS` or more, intervals are clustered by it.
+    problem, and there are `thinkcurve.analysis.basis.grid.FEWEST_GROUPS` or more, intervals are clustered by it.
     ``has_votes`` says whether points have maj@k for k above 1; by default up to `MOST_VOTED` attempts.
     """
     is_voted = len(attempts) <= MOST_VOTED if has_votes is None else has_votes

@@ -9,11 +9,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from thinkcurve.analysis.allocation import Allocation
-from thinkcurve.analysis.demand import Demand
-from thinkcurve.analysis.headroom import Headroom
-from thinkcurve.analysis.router import Routed, Router
-from thinkcurve.analysis.shares import Interval
+from thinkcurve.analysis.allocation.demand import Demand
+from thinkcurve.analysis.allocation.headroom import Headroom
+from thinkcurve.analysis.allocation.needs import Allocation
+from thinkcurve.analysis.allocation.router import Routed, Router
+from thinkcurve.analysis.basis.interval import Interval
 from thinkcurve.budget import Control, format_budget
 from thinkcurve.cli.sections.axes import PREFIXES, WORDS, amount, three_digits
 from thinkcurve.cli.show import new_table, short_model, short_task

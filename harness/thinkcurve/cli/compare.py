@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from thinkcurve.analysis.compare import Comparison
-    from thinkcurve.analysis.contrast import Contrast, Difference
-    from thinkcurve.analysis.exchange import Area, Ratio
+    from thinkcurve.analysis.comparison.compare import Comparison
+    from thinkcurve.analysis.comparison.contrast import Contrast, Difference
+    from thinkcurve.analysis.comparison.exchange import Area, Ratio
     from thinkcurve.budget import Budget
 
 JSON_SCHEMA = 1
@@ -44,7 +44,7 @@ def command(
     base: str, new: str, axis: str, alpha: float, base_model: str | None, new_model: str | None, as_json: bool
 ) -> None:
     """Say where the run NEW is better or worse than the run BASE, problem by problem."""
-    from thinkcurve.analysis.compare import compare
+    from thinkcurve.analysis.comparison.compare import compare
 
     def warn(text: str) -> None:
         click.echo(text, err=True)
@@ -216,7 +216,7 @@ def _at_accuracy(contrast: Contrast) -> Table:
 
 
 def _power(contrast: Contrast) -> Table:
-    from thinkcurve.analysis.contrast import WANTED
+    from thinkcurve.analysis.comparison.contrast import WANTED
     from thinkcurve.cli.show import new_table
 
     table = new_table()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from thinkcurve.analysis.curve import Curve, Point
-    from thinkcurve.analysis.levels import Levels
+    from thinkcurve.analysis.items.levels import Levels
     from thinkcurve.run import Run
 
 JSON_SCHEMA = 1
@@ -53,7 +53,7 @@ def command(runs: tuple[str, ...], by: str | None, tables: str, as_json: bool) -
 
     loaded = [load_run(run, warn=warn) for run in runs]
     if by:
-        from thinkcurve.analysis.levels import levels_of
+        from thinkcurve.analysis.items.levels import levels_of
 
         print_levels([table for run in loaded for table in levels_of(run.attempts)], as_json=as_json)
     elif names == ["curve"]:

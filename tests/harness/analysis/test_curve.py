@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from records import a_failure, an_attempt
 from thinkcurve.analysis import curve
-from thinkcurve.analysis.accuracy import accuracy
+from thinkcurve.analysis.basis.accuracy import accuracy
 from thinkcurve.analysis.curve import Point, curves_of, votes_at
 from thinkcurve.problem import Verdict
 from thinkcurve.store import Attempt, Failure

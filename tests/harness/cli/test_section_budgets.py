@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from analysis.simulated import a_run
-from thinkcurve.analysis.shares import Interval
+from thinkcurve.analysis.basis.interval import Interval
 from thinkcurve.cli.budget_tables import share, signed, total
 from thinkcurve.cli.main import cli
 from thinkcurve.cli.sections import section

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from analysis.tables import table_of
 from records import an_attempt
-from thinkcurve.analysis.curve_fits import CurveFits, curve_fits_of
+from thinkcurve.analysis.fitting.curve_fits import CurveFits, curve_fits_of
 from thinkcurve.cli.sections import section
 from thinkcurve.cli.sections.fits import number, span
 from thinkcurve.problem import Verdict

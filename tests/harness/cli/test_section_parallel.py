@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from thinkcurve.analysis.chances import Parallel, parallel_of
-from thinkcurve.analysis.grid import grids_of
+from thinkcurve.analysis.basis.grid import grids_of
+from thinkcurve.analysis.parallel.measures import Parallel, parallel_of
 from thinkcurve.cli.sections.parallel import lines, shown
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from thinkcurve.analysis.axes import AXES, BudgetCosts, Ledger, ledgers_of
+from thinkcurve.analysis.basis.axes import AXES, BudgetCosts, Ledger, ledgers_of
 from thinkcurve.budget import format_budget
 from thinkcurve.cli.sections import Section
 from thinkcurve.tariff import format_usd

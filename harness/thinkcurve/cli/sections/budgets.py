@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from thinkcurve.analysis.allocation import AXIS, Allocation, allocation_of
-from thinkcurve.analysis.demand import Demand, project
-from thinkcurve.analysis.grid import Grid, grids_of
-from thinkcurve.analysis.headroom import Headroom, headroom_of
-from thinkcurve.analysis.menu import SIGNALS, menu_of
-from thinkcurve.analysis.router import FEWEST_PROBLEMS, Router, route
+from thinkcurve.analysis.allocation.demand import Demand, project
+from thinkcurve.analysis.allocation.headroom import Headroom, headroom_of
+from thinkcurve.analysis.allocation.menu import SIGNALS, menu_of
+from thinkcurve.analysis.allocation.needs import AXIS, Allocation, allocation_of
+from thinkcurve.analysis.allocation.router import FEWEST_PROBLEMS, Router, route
+from thinkcurve.analysis.basis.grid import Grid, grids_of
 from thinkcurve.cli.sections import Section
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from thinkcurve.analysis.diagnostics import Diagnostics, Settling, Signs, diagnostics_of
-from thinkcurve.analysis.grid import grids_of
-from thinkcurve.analysis.thinking import Thinking
+from thinkcurve.analysis.basis.grid import grids_of
+from thinkcurve.analysis.behaviour.diagnostics import Diagnostics, Settling, Signs, diagnostics_of
+from thinkcurve.analysis.behaviour.thinking import Thinking
 from thinkcurve.budget import format_budget
 from thinkcurve.cli.sections import Section
 from thinkcurve.cli.show import new_table, short_model, short_task

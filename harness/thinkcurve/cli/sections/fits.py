@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from thinkcurve.analysis.controls import Interval
-from thinkcurve.analysis.curve_fits import CurveFits, curve_fits_of
-from thinkcurve.analysis.fits import TOLERANCE, Fits, FormFit, Parameter
+from thinkcurve.analysis.fitting.curve_fits import CurveFits, curve_fits_of
+from thinkcurve.analysis.fitting.fits import TOLERANCE, Fits, FormFit, Parameter
+from thinkcurve.analysis.fitting.s1 import Interval
 from thinkcurve.budget import format_budget
 from thinkcurve.cli.sections import Section
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from thinkcurve.analysis.axes import AXES
-from thinkcurve.analysis.density import Density, densities
-from thinkcurve.analysis.frontier import CostToReach, OnAxis, SizeComparison, on_axis
-from thinkcurve.analysis.grid import grids_of
-from thinkcurve.analysis.points import Entry, Points, points_of
-from thinkcurve.analysis.sizes import Versus
+from thinkcurve.analysis.basis.axes import AXES
+from thinkcurve.analysis.basis.grid import grids_of
+from thinkcurve.analysis.frontiers.density import Density, densities
+from thinkcurve.analysis.frontiers.frontier import CostToReach, OnAxis, SizeComparison, on_axis
+from thinkcurve.analysis.frontiers.points import Entry, Points, points_of
+from thinkcurve.analysis.frontiers.sizes import Versus
 from thinkcurve.budget import format_budget
 from thinkcurve.cli.sections import Section
 from thinkcurve.cli.sections.axes import WORDS, amount, scaled

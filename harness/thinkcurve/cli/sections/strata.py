@@ -9,8 +9,8 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from thinkcurve.analysis.grid import Grid, grids_of
-from thinkcurve.analysis.strata import Cell, Strata, Stratum, strata_of
+from thinkcurve.analysis.basis.grid import Grid, grids_of
+from thinkcurve.analysis.items.strata import Cell, Strata, Stratum, strata_of
 from thinkcurve.budget import format_budget
 from thinkcurve.cli.sections import Section
 from thinkcurve.cli.show import new_table, short_model, short_task

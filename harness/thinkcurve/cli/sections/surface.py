@@ -9,8 +9,8 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from thinkcurve.analysis.grid import grids_of
-from thinkcurve.analysis.surface import Allowance, Choice, Figure, Surface, Uses, surface_of
+from thinkcurve.analysis.basis.grid import grids_of
+from thinkcurve.analysis.parallel.surface import Allowance, Choice, Figure, Surface, Uses, surface_of
 from thinkcurve.budget import Control, format_budget
 from thinkcurve.cli.sections import Section
 from thinkcurve.cli.show import new_table, short_model, short_task

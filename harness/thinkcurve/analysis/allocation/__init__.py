@@ -1,0 +1,1 @@
+"""Thinking by problem: what each needs, what a policy could win, routers, demand."""

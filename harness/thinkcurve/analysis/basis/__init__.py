@@ -1,0 +1,1 @@
+"""What all analyses stand on: the grid of attempts, resampling, accuracy, costs, points between budgets."""

@@ -1,0 +1,180 @@
+"""A curve's attempts as arrays: problems x budgets x samples. What every other analysis computes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thinkcurve.budget import budget_key, effort_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MISSING, INCORRECT, CORRECT, NO_ANSWER, UNVERIFIED = range(-1, 4)
+"""Codes of verdicts. ``MISSING`` is a failure, or an attempt that was never asked for: it is not scored."""
+CODES = {"incorrect": INCORRECT, "correct": CORRECT, "no_answer": NO_ANSWER, "unverified": UNVERIFIED}
+
+FEWEST_GROUPS = 10
+"""Fewer outer groups say too little of how groups differ, and those of the tasks that ship (subjects, two papers, three
+sites) are strata: all of them are in the task, they were not drawn from more."""
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """One (model, task, control): P problems, B budgets (ascending, the natural end last), S samples.
+
+    ``verdicts`` and ``rows``, of shape (P, B, S), hold the code of each attempt's verdict and its row in ``attempts``,
+    -1 where there is none. Sample s of a problem has one place at all budgets, so that what shared a trace is in
+    line.
+    """
+
+    model: str
+    task: str
+    control: str
+    problems: tuple[str, ...]
+    budgets: tuple[int | None, ...]
+    samples: tuple[int, ...]
+    verdicts: NDArray[np.int8]
+    rows: NDArray[np.int64]
+    attempts: pd.DataFrame
+
+    @property
+    def name(self) -> tuple[str, str, str]:
+        """Model, task and control."""
+        return (self.model, self.task, self.control)
+
+    @property
+    def efforts(self) -> tuple[str | None, ...]:
+        """The name of each budget that is a level of effort."""
+        return tuple(effort_of(budget, self.control) for budget in self.budgets)
+
+    @cached_property
+    def is_drawn(self) -> NDArray[np.bool_]:
+        """Whether there is an attempt, of shape (P, B, S)."""
+        return self.verdicts != MISSING
+
+    @cached_property
+    def is_correct(self) -> NDArray[np.bool_]:
+        """Whether there is an attempt that is correct, of shape (P, B, S)."""
+        return self.verdicts == CORRECT
+
+    @cached_property
+    def drawn(self) -> Counts:
+        """How many attempts each problem has at each budget, of shape (P, B)."""
+        return self.is_drawn.sum(axis=2, dtype=np.int64)
+
+    @cached_property
+    def right(self) -> Counts:
+        """How many of them are correct, of shape (P, B)."""
+        return self.is_correct.sum(axis=2, dtype=np.int64)
+
+    @cached_property
+    def means(self) -> Floats:
+        """The mean over samples of each problem at each budget, of shape (P, B); NaN where there is none."""
+        return np.divide(self.right, self.drawn, out=np.full(self.right.shape, np.nan), where=self.drawn > 0)
+
+    @cached_property
+    def groups(self) -> NDArray[Any] | None:
+        """The outer cluster (a contest) of each problem as an integer, of shape (P,), by the rule of `outer_groups`.
+
+        A problem without a group is one of its own.
+        """
+        named = self.named_groups
+        if named is None:
+            return None
+        names: dict[object, int] = {}
+        is_named = ~_is_null(named)
+        keys = [name if is_known else (i,) for i, (name, is_known) in enumerate(zip(named, is_named, strict=True))]
+        return outer_groups(np.array([names.setdefault(key, len(names)) for key in keys]))
+
+    @cached_property
+    def named_groups(self) -> NDArray[Any] | None:
+        """The group of each problem as written in the table, of shape (P,); ``None`` where no problem has one."""
+        return self._of_problems("group")
+
+    @cached_property
+    def levels(self) -> NDArray[Any] | None:
+        """The level of each problem as written in the table, of shape (P,); ``None`` where no problem has one."""
+        return self._of_problems("level")
+
+    def column(self, name: str) -> Floats:
+        """A numeric column of the attempts, of shape (P, B, S); NaN where there is no attempt, or nothing is known."""
+        values = self.attempts[name].to_numpy(dtype=float, na_value=np.nan)
+        return np.where(self.rows >= 0, values[self.rows], np.nan)
+
+    def flags(self, name: str) -> NDArray[np.bool_]:
+        """A column of truth values, of shape (P, B, S); false where there is no attempt."""
+        return (self.rows >= 0) & self.attempts[name].to_numpy(dtype=bool)[self.rows]
+
+    def at(self, budget: int | None) -> int:
+        """The place of a budget. Raises `ValueError` where the grid has no such budget."""
+        return self.budgets.index(budget)
+
+    def only(self, problems: NDArray[np.bool_] | NDArray[np.int64]) -> Grid:
+        """The grid of some problems: a mask or places, of shape (P,) or fewer."""
+        places = np.flatnonzero(problems) if problems.dtype == bool else problems
+        names = tuple(self.problems[place] for place in places)
+        return Grid(
+            *self.name, names, self.budgets, self.samples, self.verdicts[places], self.rows[places], self.attempts
+        )
+
+    def _of_problems(self, column: str) -> NDArray[Any] | None:
+        """A column whose values are the same for all attempts of a problem, of shape (P,)."""
+        if column not in self.attempts or self.attempts[column].isna().all():
+            return None
+        first = self.rows.reshape(len(self.problems), -1).max(axis=1)
+        return self.attempts[column].to_numpy(dtype=object)[first]
+
+
+def outer_groups(groups: NDArray[Any] | None) -> NDArray[Any] | None:
+    """The groups, or ``None`` where there are none, or fewer than `FEWEST_GROUPS`: then problems are the clusters."""
+    return None if groups is None or len(np.unique(groups)) < FEWEST_GROUPS else groups
+
+
+def units_of(n_problems: int, groups: NDArray[Any] | None) -> Counts:
+    """The cluster of each problem, of shape (P,), numbered from 0: its outer group, or itself where there are none."""
+    return np.arange(n_problems) if groups is None else np.unique(groups, return_inverse=True)[1]
+
+
+def grids_of(attempts: pd.DataFrame) -> list[Grid]:
+    """A grid for each (model, task, control) of an attempts table, in the table's order. Failures are not in it."""
+    names = ["model", "task", "control"]
+    parts = attempts.groupby(names, sort=False, observed=True)
+    return [_grid(tuple(map(str, name)), rows.reset_index(drop=True)) for name, rows in parts]
+
+
+def _grid(name: tuple[str, ...], attempts: pd.DataFrame) -> Grid:
+    import pandas as pd
+
+    problem, problems = pd.factorize(attempts["problem"])
+    sample, samples = pd.factorize(attempts["sample"], sort=True)
+    values = attempts["budget"].to_numpy(dtype=float, na_value=np.nan)
+    asked = {None if np.isnan(value) else int(value) for value in np.unique(values)}
+    budgets = tuple(sorted(asked, key=budget_key))
+    place = np.full(len(attempts), len(budgets) - 1)  # of the natural end, where there is one
+    for i, budget in enumerate(budgets):
+        if budget is not None:
+            place[values == budget] = i
+    shape = (len(problems), len(budgets), len(samples))
+    verdicts = np.full(shape, MISSING, dtype=np.int8)
+    rows = np.full(shape, -1, dtype=np.int64)
+    code, words = pd.factorize(attempts["verdict"])
+    verdicts[problem, place, sample] = np.array([CODES[str(word)] for word in words], dtype=np.int8)[code]
+    rows[problem, place, sample] = np.arange(len(attempts))
+    model, task, control = name
+    return Grid(
+        model, task, control, tuple(map(str, problems)), budgets, tuple(map(int, samples)), verdicts, rows, attempts
+    )
+
+
+def _is_null(values: NDArray[Any]) -> NDArray[np.bool_]:
+    import pandas as pd
+
+    return pd.isna(values)

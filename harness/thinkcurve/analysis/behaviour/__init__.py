@@ -1,0 +1,1 @@
+"""Signs in what a model thought and answered."""

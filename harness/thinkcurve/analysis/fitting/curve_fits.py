@@ -1,0 +1,86 @@
+"""All that is said of the form of one curve: fits over compute and over samples, saturation, gains, s1's figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from thinkcurve.analysis.basis.grid import Grid, grids_of
+from thinkcurve.analysis.fitting.fits import Fits, fit_forms
+from thinkcurve.analysis.fitting.forms import COVERAGE_FORMS
+from thinkcurve.analysis.fitting.s1 import S1, s1_of
+from thinkcurve.analysis.fitting.saturation import Gain, Saturation, gains_of, saturation_of
+from thinkcurve.analysis.fitting.series import FIT_RESAMPLES, accuracy_series, coverage_series
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEWEST_SAMPLES = 4
+"""Samples of each problem from which pass@k has three points: k = 1, 2, 4."""
+
+
+class CurveFits(msgspec.Struct, frozen=True):
+    """One (model, task, control): ``accuracy`` over ``axis``, and ``coverage``, pass@k over k at ``coverage_budget``.
+
+    ``coverage`` is ``None`` where problems have fewer than `FEWEST_SAMPLES` samples at the largest budget. ``gains``
+    and ``saturation`` are along the ladder, with budget 0 in it.
+    """
+
+    model: str
+    task: str
+    control: str
+    axis: str
+    n_problems: int
+    accuracy: Fits
+    coverage: Fits | None
+    coverage_budget: int | None
+    saturation: Saturation | None
+    gains: tuple[Gain, ...]
+    s1: S1
+
+
+def curve_fits_of(
+    attempts: pd.DataFrame,
+    axis: str = "thinking_tokens",
+    *,
+    extrapolate_to: float | None = None,
+    n_resamples: int = FIT_RESAMPLES,
+    seed: int = 0,
+) -> list[CurveFits]:
+    """The fits of each (model, task, control) of an attempts table, in the table's order.
+
+    Lines end with the measured range unless ``extrapolate_to``, a cost on the axis, is beyond it.
+    """
+    return [
+        _curve_fits(grid, axis, extrapolate_to=extrapolate_to, n_resamples=n_resamples, seed=seed)
+        for grid in grids_of(attempts)
+    ]
+
+
+def _curve_fits(grid: Grid, axis: str, *, extrapolate_to: float | None, n_resamples: int, seed: int) -> CurveFits:
+    series = accuracy_series(grid, axis, n_resamples=n_resamples, seed=seed)
+    coverage, budget = _coverage(grid, n_resamples, seed)
+    return CurveFits(
+        *grid.name,
+        axis,
+        len(grid.problems),
+        fit_forms(series, extrapolate_to=extrapolate_to),
+        coverage,
+        budget,
+        saturation_of(grid, n_resamples=n_resamples, seed=seed),
+        gains_of(grid, axis, n_resamples=n_resamples, seed=seed),
+        s1_of(grid, n_resamples=n_resamples, seed=seed),
+    )
+
+
+def _coverage(grid: Grid, n_resamples: int, seed: int) -> tuple[Fits | None, int | None]:
+    place = int(np.flatnonzero(grid.is_drawn.any(axis=(0, 2)))[-1])
+    has_any = grid.drawn[:, place] > 0
+    right, drawn = grid.right[has_any, place], grid.drawn[has_any, place]
+    if drawn.min() < FEWEST_SAMPLES:
+        return None, None
+    groups = None if grid.groups is None else grid.groups[has_any]
+    series = coverage_series(right, drawn, groups=groups, n_resamples=n_resamples, seed=seed)
+    return fit_forms(series, COVERAGE_FORMS), grid.budgets[place]

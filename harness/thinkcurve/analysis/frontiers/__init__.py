@@ -1,0 +1,1 @@
+"""Many runs against each other: accuracy at equal cost, Pareto sets, density."""

@@ -1,0 +1,1 @@
+"""k samples at once: pass@k, votes, choice by a score, and the surface of budget and k."""

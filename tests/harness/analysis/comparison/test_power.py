@@ -1,0 +1,60 @@
+"""Power: Miller's figures, and designs simulated."""
+
+import numpy as np
+import pytest
+
+from thinkcurve.analysis.comparison.power import (
+    detectable_difference,
+    detectable_with,
+    problems_needed,
+    samples_needed,
+    variance_of,
+)
+
+
+def test_the_published_figures() -> None:
+    # Miller 2024, section 5
+    assert problems_needed(0.03, between=1 / 9) == pytest.approx(969, abs=0.5)
+    once = detectable_difference(198, between=1 / 9, within_base=1 / 6, within_new=1 / 6)
+    tenfold = detectable_difference(198, between=1 / 9, within_base=1 / 6, within_new=1 / 6, k_base=10, k_new=10)
+    assert (once, tenfold) == pytest.approx((0.133, 0.076), abs=5e-4)
+
+
+def test_samples_that_are_needed_are_just_enough() -> None:
+    k = samples_needed(0.08, 198, between=1 / 9, within=1 / 3)
+    assert k is not None
+    assert detectable_difference(198, between=1 / 9 + 1 / 3 / k) == pytest.approx(0.08)
+    assert samples_needed(0.01, 198, between=1 / 9, within=1 / 3) is None
+
+
+@pytest.mark.parametrize("n", [20, 100])
+def test_what_is_detectable_is_seen_four_times_in_five(n: int) -> None:
+    from scipy.stats import ttest_1samp
+
+    rng = np.random.default_rng(n)
+    d = rng.normal(detectable_with(0.3 / np.sqrt(n), n), 0.3, size=(n, 4000))
+    assert (ttest_1samp(d, 0).pvalue <= 0.05).mean() == pytest.approx(0.8, abs=0.03)
+
+
+@pytest.mark.parametrize("is_paired", [False, True])
+def test_variance_is_taken_apart_as_it_was_put_together(is_paired: bool) -> None:
+    rng = np.random.default_rng(1)
+    n, k = 20_000, 4
+    p = rng.beta(2, 2, size=(n, 1))
+    q = np.clip(p + rng.choice([-0.1, 0.2], size=(n, 1)), 0, 1)
+    u = rng.random((n, k))
+    correct = u < p, (u if is_paired else rng.random((n, k))) < q
+    d = correct[1].mean(axis=1) - correct[0].mean(axis=1)
+    drawn = np.ones((n, k), dtype=bool)
+    found = variance_of(d.std(ddof=1) / np.sqrt(n), correct, (drawn, drawn), is_paired=is_paired)
+    gap = np.abs(q - p)
+    within = (gap * (1 - gap) if is_paired else p * (1 - p) + q * (1 - q)).mean()
+    assert found.between == pytest.approx((q - p).var(), abs=0.004)
+    assert found.within == pytest.approx(within, rel=0.03)
+    assert found.total == pytest.approx(d.var(ddof=1))
+
+
+def test_single_samples_cannot_tell_where_the_variance_lies() -> None:
+    one = np.array([[True], [False]])
+    found = variance_of(0.5, (one, ~one), (one | True, one | True), is_paired=False)
+    assert (found.between, found.within) == (None, None)

@@ -1,0 +1,134 @@
+"""Items: patterns, b*, flags and discrimination; and models ranked where they were asked different problems."""
+
+import numpy as np
+import pytest
+from scipy.stats import pointbiserialr
+
+from strata_grids import a_grid
+from thinkcurve.analysis.basis.grid import MISSING, NO_ANSWER, UNVERIFIED
+from thinkcurve.analysis.items.abilities import abilities_of
+from thinkcurve.analysis.items.items import Item, discriminations, items_of
+
+
+def item(verdicts: list[list[int]], budgets: tuple[int | None, ...] | None = None) -> Item:
+    """The item of one problem, a list of samples for each budget."""
+    (found,) = items_of(a_grid(np.array([verdicts]), budgets)).items
+    return found
+
+
+def test_a_pattern_has_a_sign_for_each_budget() -> None:
+    codes = [[0, 0], [NO_ANSWER, NO_ANSWER], [UNVERIFIED, UNVERIFIED], [MISSING, MISSING], [1, 0], [1, MISSING], [1, 1]]
+    found = item(codes)
+    assert found.pattern == "x.!5✓✓"  # a budget at which nobody has an attempt is none of the ladder
+    assert item([[0, NO_ANSWER], [0, 0]]).pattern == "xx"
+    assert found.n_attempts == 11
+
+
+@pytest.mark.parametrize(
+    ("means", "is_solved", "budget", "flags"),
+    [
+        ("011", True, 2, ()),
+        ("101", True, 4, ()),
+        ("110", False, None, ("right_then_wrong",)),
+        ("000", False, None, ("never_right",)),
+        ("111", True, 1, ("always_right",)),
+    ],
+)
+def test_b_star_is_where_it_stays_right(
+    means: str, is_solved: bool, budget: int | None, flags: tuple[str, ...]
+) -> None:
+    found = item([[int(mean)] for mean in means])
+    assert (found.is_solved, found.sufficient_budget, found.flags) == (is_solved, budget, flags)
+
+
+def test_solved_at_the_natural_end_alone_is_solved() -> None:
+    found = item([[0], [1]], (8, None))
+    assert (found.is_solved, found.sufficient_budget) == (True, None)
+
+
+def test_falls_and_rises_are_between_any_two_budgets_in_order() -> None:
+    found = item([[1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 0, 0], [1, 1, 0, 0]])
+    assert (found.fall, found.rise) == (0.5, 0.25)
+
+
+def test_the_most_telling_come_first() -> None:
+    verdicts = np.array([[[1], [1]], [[0], [1]], [[1], [0]], [[0], [0]]])
+    assert [found.problem for found in items_of(a_grid(verdicts)).items][:2] == ["t/test/2", "t/test/1"]
+
+
+def test_discrimination_is_the_point_biserial_correlation_with_the_rest() -> None:
+    columns = (np.random.default_rng(0).random((30, 6)) < np.linspace(0.2, 0.8, 30)[:, None]).astype(float)
+    found = discriminations(columns)
+    for place in range(6):
+        rest = np.delete(columns, place, axis=1).mean(axis=1)
+        assert found[place] == pytest.approx(pointbiserialr(columns[:, place].astype(bool), rest).statistic)
+
+
+def test_discrimination_needs_five_columns_and_some_spread() -> None:
+    columns = np.array([[1.0, 0, 1]] * 6)
+    columns[:3, 1:] = [1, 0]
+    assert np.isnan(discriminations(columns[:4])).all()
+    assert np.isnan(discriminations(columns)).tolist() == [True, False, False]
+
+
+def test_who_was_asked_easy_problems_has_no_higher_rest_score() -> None:
+    rng = np.random.default_rng(1)
+    columns = np.concatenate([np.full((40, 20), 0.95), np.full((40, 20), 0.1)], axis=1)
+    columns = (rng.random(columns.shape) < columns).astype(float)
+    half = (rng.random(40) < 0.5).astype(float)
+    columns[:20, 21:] = columns[20:, :20] = np.nan  # the first twenty were asked the easy ones
+    columns[:, 20] = half
+    assert abs(discriminations(columns)[20]) < 0.4
+    columns[:, 20] = np.arange(40) < 20
+    assert abs(discriminations(columns)[20]) < 0.4
+
+
+def test_levels_groups_and_other_models_are_told() -> None:
+    mine = np.random.default_rng(2).integers(0, 2, (8, 2, 1))
+    groups = np.array(["a", None, "[bold]b"] + ["c"] * 5, dtype=object)
+    grid = a_grid(mine, level=np.array([1.0, np.nan] + [3] * 6), group=groups)
+    found = items_of(grid, [grid, a_grid(mine, model="other")])
+    by_name = {each.problem: each for each in found.items}
+    assert (by_name["t/test/0"].level, by_name["t/test/1"].level, by_name["t/test/2"].group) == ("1", None, "[bold]b")
+    assert found.n_respondents == 4
+
+
+def test_models_are_ranked_by_what_they_were_asked_in_common() -> None:
+    rng = np.random.default_rng(3)
+    chances = np.linspace(0.95, 0.1, 120)[:, None, None]
+    grids = []
+    for model, gain, asked in (("weak", -0.08, slice(0, 80)), ("strong", 0.08, slice(40, 120))):
+        verdicts = np.full((120, 3, 4), MISSING)
+        p = np.clip(chances + gain + np.array([-0.1, 0, 0.1])[:, None], 0.02, 0.98)
+        verdicts[asked] = (rng.random((120, 3, 4)) < p)[asked]
+        grids.append(a_grid(verdicts, model=model))
+    found = abilities_of(grids)
+    assert (found.fitted, found.n_problems, found.n_common, found.reason) == ("2pl", 120, 40, None)
+    best, worst = found.ranking[0], found.ranking[-1]
+    assert (best.model, best.budget, worst.model, worst.budget) == ("strong", 4, "weak", 1)
+    top = {(each.model, each.budget): each for each in found.ranking}
+    assert top["weak", 4].raw > top["strong", 4].raw
+    assert top["weak", 4].expected < top["strong", 4].expected
+    assert all(each.ci_low <= each.expected <= each.ci_high for each in found.ranking)
+    assert worst.better_than_next is None
+
+
+def test_of_two_that_are_all_right_neither_is_said_to_be_better() -> None:
+    rng = np.random.default_rng(4)
+    many = np.ones((80, 3, 1), dtype=int)
+    many[:, 0, 0], many[:, 1, 0] = rng.integers(0, 2, 80), rng.integers(0, 3, 80) > 0
+    few = many.copy()
+    few[25:] = MISSING
+    found = abilities_of([a_grid(many), a_grid(few, model="few")])
+    assert {each.budget for each in found.ranking[:2]} == {4}
+    assert found.ranking[0].better_than_next is None
+    assert found.ranking[1].better_than_next is not None
+
+
+def test_models_without_common_problems_are_not_ranked() -> None:
+    halves = np.full((2, 40, 1, 1), MISSING)
+    halves[0, :20] = halves[1, 20:] = 1
+    found = abilities_of([a_grid(halves[0]), a_grid(halves[1], model="other")])
+    assert found.ranking == ()
+    assert found.reason is not None
+    assert "not identifiable" in found.reason
