@@ -1,0 +1,1 @@
+"""What our pages are made of: the shell with its content security policy, the look, the chart."""
