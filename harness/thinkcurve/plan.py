@@ -19,6 +19,7 @@ from thinkcurve.errors import UsageError
 from thinkcurve.opened import Opened, Prompt
 from thinkcurve.plugins import find_backend, open_backend
 from thinkcurve.purse import check_known
+from thinkcurve.questions import write_questions
 from thinkcurve.selection import Chosen, check_tasks, choose, new_sitting, ready_judge
 from thinkcurve.store import (
     SCHEMA_VERSION,
@@ -140,6 +141,7 @@ async def prepare(
             _make_directory(run)
             journal = journal or _open_journal(stack, run)
             write_manifest(run, manifest)
+            write_questions(run, (question for choice in chosen for question in choice.questions()))
             _price_again(records, journal, sessions, warn)
         return Plan(study, run, sessions, prompts, records, manifest, judge, journal, stack.pop_all())
 

@@ -6,7 +6,7 @@ Both who generates answers (``plan``) and who judges stored ones again (``regrad
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from thinkcurve.errors import UsageError
 from thinkcurve.plugins import accepts, load_task, split_task
 from thinkcurve.problem import Message, Problem, digest, fingerprint
 from thinkcurve.provenance import git_commit, hardware, now, versions
+from thinkcurve.questions import Question, question_of
 from thinkcurve.store import Manifest, Sitting, TaskRecord
 from thinkcurve.study import Study
 from thinkcurve.subset import select
@@ -55,6 +56,11 @@ class Chosen:
             revision=card.revision,
             licence=card.licence,
         )
+
+    def questions(self) -> Iterator[Question]:
+        """What a table of the run's problems says of each."""
+        is_private = card_of(self.task).is_private
+        return (question_of(problem, is_private=is_private) for problem in self.problems)
 
     def prompt_fingerprint(self, n: int) -> str:
         """16 hex digits over all that the first ``n`` problems ask a model, and how."""

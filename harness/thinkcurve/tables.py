@@ -46,8 +46,8 @@ def compact(run: Path, records: Records) -> None:
     """Write both tables from records, in a fixed order, each atomically."""
     attempts = sorted(records.attempts.values(), key=row_order)
     traces = sorted(records.traces.values(), key=row_order)
-    _write_table(attempts_path(run), attempts, Attempt)
-    _write_table(traces_path(run), traces, Trace)
+    write_table(attempts_path(run), attempts, Attempt)
+    write_table(traces_path(run), traces, Trace)
 
 
 def row_order(row: Attempt | Trace) -> tuple[str, str, str, int, bool, int]:
@@ -65,8 +65,9 @@ def restore_journal(run: Path) -> None:
     replace(journal_path(run), lambda path: path.write_bytes(lines))
 
 
-def _write_table(path: Path, rows: Iterable[Attempt | Trace], record: type[Attempt | Trace]) -> None:
-    """Write rows in groups. They go through JSON, which pyarrow reads without importing pandas or keeping lists."""
+def write_table(path: Path, rows: Iterable[msgspec.Struct], record: type[msgspec.Struct]) -> None:
+    """Write records as rows, in groups, atomically. They go through JSON, which pyarrow reads without importing pandas
+    or keeping lists."""
     import pyarrow as pa
     import pyarrow.json as pj
     import pyarrow.parquet as pq
@@ -83,7 +84,7 @@ def _write_table(path: Path, rows: Iterable[Attempt | Trace], record: type[Attem
     replace(path, write)
 
 
-def _groups(rows: Iterable[Attempt | Trace]) -> Iterator[bytes]:
+def _groups(rows: Iterable[msgspec.Struct]) -> Iterator[bytes]:
     """Rows as JSON lines, a row group at a time, bounded in bytes."""
     encode, lines, size = msgspec.json.Encoder().encode, [], 0
     for row in rows:
@@ -96,7 +97,7 @@ def _groups(rows: Iterable[Attempt | Trace]) -> Iterator[bytes]:
         yield b"\n".join(lines)
 
 
-def _arrow_type(record: type[Attempt | Trace], name: str) -> Any:
+def _arrow_type(record: type[msgspec.Struct], name: str) -> Any:
     import pyarrow as pa
 
     annotation = str(record.__annotations__[name])
