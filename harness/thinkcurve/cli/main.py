@@ -1,6 +1,6 @@
 """The ``thinkcurve`` command: finds a subcommand, imports only its file, turns errors into a line and an exit code.
 
-Exit codes: 0 fine, 2 usage or configuration, 3 incomplete, 130 interrupted.
+Exit codes: 0 fine, 1 gate failed, 2 usage or configuration, 3 incomplete, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -18,8 +18,13 @@ from thinkcurve.errors import ThinkcurveError, UsageError, did_you_mean
 COMMANDS = {
     "run": "Carry out a study: think once, cut at every budget, grade every answer.",
     "show": "Print the curves of a run as a table.",
-    "compare": "Compare two runs: paired differences, compute at equal accuracy.",
+    "compare": "Compare two runs, and gate on what got worse.",
     "plot": "Draw accuracy against measured compute (html, svg, png, pdf, json).",
+    "report": "Write one page of a run: curves, problems, what went wrong.",
+    "leaderboard": "Write a static site of any number of runs.",
+    "watch": "Follow a run that is going on.",
+    "export": "Write a run in the files of lm-eval, Every Eval Ever, Hugging Face; CSV.",
+    "import": "Make a run of another tool's results.",
     "tasks": "List the tasks, or show one with a problem.",
     "models": "List the engines, and what MODEL may be.",
     "verify": "Judge answers of your own, no model needed.",
@@ -27,6 +32,8 @@ COMMANDS = {
     "doctor": "Try what this machine can do: the sandbox, and what it refuses.",
     "compact": "Write a run's tables (Parquet) from its journal.",
 }
+MODULES = {"import": "import_run"}
+"""The file of a command whose name no module can have."""
 
 
 class Commands(click.Group):
@@ -40,7 +47,7 @@ class Commands(click.Group):
         """The command, from the file of its name."""
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f"thinkcurve.cli.{cmd_name}"), "command")  # noqa: B009 - typed as Any on purpose
+        command = getattr(import_module(f"thinkcurve.cli.{MODULES.get(cmd_name, cmd_name)}"), "command")  # noqa: B009 - typed as Any on purpose
         assert isinstance(command, click.Command)
         return command
 
