@@ -30,6 +30,7 @@ COMMANDS = {
     "verify": "Judge answers of your own, no model needed.",
     "regrade": "Judge the stored answers of a run again, and say what changed.",
     "doctor": "Try what this machine can do: the sandbox, and what it refuses.",
+    "schema": "Print the JSON Schema of a study, of the files of a run, of a curve.",
     "compact": "Write a run's tables (Parquet) from its journal.",
 }
 MODULES = {"import": "import_run"}
