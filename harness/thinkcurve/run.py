@@ -9,46 +9,65 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from thinkcurve.backend import Backend
 from thinkcurve.errors import UsageError
+from thinkcurve.frames import frame_of, read_frame
 from thinkcurve.plan import Given, prepare
 from thinkcurve.recorder import Listener
 from thinkcurve.runner import carry_out, finish
-from thinkcurve.store import Attempt, Failure, Manifest, Records, Trace, Warn, read_manifest
+from thinkcurve.store import Attempt, Failure, Manifest, Records, Trace, Warn, journal_path, read_manifest
 from thinkcurve.study import Study, run_name
-from thinkcurve.tables import read_records
+from thinkcurve.tables import attempts_path, read_records, traces_path
 from thinkcurve.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from thinkcurve.analysis.basis.grid import Grid
     from thinkcurve.analysis.curve import Curve
 
 
 class Run:
-    """A run: its manifest, and its attempts and traces as tables."""
+    """A run: its manifest, and its attempts and traces as tables.
 
-    def __init__(self, path: Path, manifest: Manifest, records: Records) -> None:
+    Without ``records`` the tables are read from the run's Parquet files, and records only where they are asked for.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest, records: Records | None = None) -> None:
         self.path = path
         self.manifest = manifest
-        self.records = records
+        self._given = records
+
+    @cached_property
+    def records(self) -> Records:
+        """Attempts, traces and failures by key."""
+        return read_records(self.path) if self._given is None else self._given
 
     @cached_property
     def attempts(self) -> pd.DataFrame:
         """One row an attempt; the columns are the fields of `thinkcurve.store.Attempt`."""
-        return _frame(list(self.records.attempts.values()), Attempt)
+        if self._given is None:
+            return read_frame(attempts_path(self.path), Attempt)
+        return frame_of(list(self._given.attempts.values()), Attempt)
 
     @cached_property
     def traces(self) -> pd.DataFrame:
         """One row a trace; the columns are the fields of `thinkcurve.store.Trace`."""
-        return _frame(list(self.records.traces.values()), Trace)
+        if self._given is None:
+            return read_frame(traces_path(self.path), Trace)
+        return frame_of(list(self._given.traces.values()), Trace)
 
     @cached_property
     def failures(self) -> pd.DataFrame:
         """One row an attempt that did not come about; the columns are the fields of `thinkcurve.store.Failure`."""
-        return _frame(list(self.records.failures.values()), Failure)
+        return frame_of([] if self._given is None else list(self._given.failures.values()), Failure)
+
+    @cached_property
+    def grids(self) -> list[Grid]:
+        """One grid for each model, task and control, in the order of the table: what the analyses compute on."""
+        from thinkcurve.analysis.basis.grid import grids_of
+
+        return grids_of(self.attempts)
 
     def curves(self) -> list[Curve]:
         """One curve for each model, task and control, in the order of the study."""
@@ -56,21 +75,27 @@ class Run:
 
         models = [record.spec for record in self.manifest.models]
         tasks = [record.name for record in self.manifest.tasks]
-        found = curves_of(self.attempts, self.failures, self.traces)
+        found = curves_of(self.attempts, self.failures, self.traces, grids=self.grids)
         return sorted(found, key=lambda curve: (models.index(curve.model), tasks.index(curve.task)))
 
     def __repr__(self) -> str:
-        return f"Run({str(self.path)!r}, {len(self.records.attempts)} attempts)"
+        return f"Run({str(self.path)!r}, {len(self.attempts)} attempts)"
 
 
 def load_run(path: str | Path, *, warn: Warn = lambda _: None) -> Run:
     """The run in a directory. Raises `UsageError` where there is none, or none with a graded attempt."""
     directory = Path(path)
     manifest = read_manifest(directory)
-    records = read_records(directory, warn)
-    if not (records.attempts or records.failures):
+    if attempts_path(directory).exists() and not journal_path(directory).exists():
+        run = Run(directory, manifest)
+        is_empty = run.attempts.empty
+    else:
+        records = read_records(directory, warn)
+        run = Run(directory, manifest, records)
+        is_empty = not (records.attempts or records.failures)
+    if is_empty:
         raise UsageError(f"run {str(path)!r} has no graded attempt yet")
-    return Run(directory, manifest, records)
+    return run
 
 
 def sweep(
@@ -117,10 +142,3 @@ async def sweep_async(
     finally:
         await plan.aclose()
     return Run(path, plan.manifest, records)
-
-
-def _frame(rows: list[Attempt] | list[Trace] | list[Failure], record: type[msgspec.Struct]) -> pd.DataFrame:
-    import pandas as pd
-
-    columns = {name: [getattr(row, name) for row in rows] for name in record.__struct_fields__}
-    return pd.DataFrame(columns)

@@ -72,7 +72,7 @@ def write_table(path: Path, rows: Iterable[msgspec.Struct], record: type[msgspec
     import pyarrow.json as pj
     import pyarrow.parquet as pq
 
-    schema = pa.schema([(name, _arrow_type(record, name)) for name in record.__struct_fields__])
+    schema = pa.schema([(name, arrow_type(record, name)) for name in record.__struct_fields__])
     parsing = pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
 
     def write(target: Path) -> None:
@@ -97,7 +97,8 @@ def _groups(rows: Iterable[msgspec.Struct]) -> Iterator[bytes]:
         yield b"\n".join(lines)
 
 
-def _arrow_type(record: type[msgspec.Struct], name: str) -> Any:
+def arrow_type(record: type[msgspec.Struct], name: str) -> Any:
+    """The Arrow type of the column that holds a field of a record."""
     import pyarrow as pa
 
     annotation = str(record.__annotations__[name])

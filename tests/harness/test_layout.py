@@ -18,7 +18,7 @@ FLOORS = [
     {"backend", "retry"},
     {"benchmark", "certainty", "data", "local", "plugins", "compute", "provenance", "references", "tariff"},
     {"study"},
-    {"store", "tables", "questions"},
+    {"store", "tables", "frames", "questions"},
     {"answers", "subset", "selection", "regrade"}
     | {"prices", "purse", "bounds", "opened", "session", "asked", "spoken", "ways", "pipeline", "served"}
     | {"plan", "recorder", "batching", "runner"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -135,18 +135,20 @@ def curves_of(
     traces: pd.DataFrame | None = None,
     *,
     has_votes: bool | None = None,
+    grids: Sequence[Grid] | None = None,
 ) -> list[Curve]:
     """One curve for each (model, task, control) of an attempts table, in the table's order.
 
     ``failures`` has a row for each attempt that did not come about; they are counted, never scored. ``traces`` are
     those of the attempts: they alone know how much of the thinking was shown. Where the table names a group of each
     problem, and there are `thinkcurve.analysis.basis.grid.FEWEST_GROUPS` or more, intervals are clustered by it.
-    ``has_votes`` says whether points have maj@k for k above 1; by default up to `MOST_VOTED` attempts.
+    ``has_votes`` says whether points have maj@k for k above 1; by default up to `MOST_VOTED` attempts. ``grids`` are
+    those of the attempts, where they have been made already.
     """
     is_voted = len(attempts) <= MOST_VOTED if has_votes is None else has_votes
-    grids = {grid.name: grid for grid in grids_of(attempts)}
-    names = dict.fromkeys([*grids, *_names(failures)])
-    return [_curve(name, grids.get(name), _of(failures, *name), traces, is_voted=is_voted) for name in names]
+    of_name = {grid.name: grid for grid in (grids_of(attempts) if grids is None else grids)}
+    names = dict.fromkeys([*of_name, *_names(failures)])
+    return [_curve(name, of_name.get(name), _of(failures, *name), traces, is_voted=is_voted) for name in names]
 
 
 def _curve(

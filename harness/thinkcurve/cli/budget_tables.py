@@ -11,8 +11,8 @@ from rich.text import Text
 
 from thinkcurve.analysis.allocation.demand import Demand
 from thinkcurve.analysis.allocation.headroom import Headroom
-from thinkcurve.analysis.allocation.needs import Allocation
 from thinkcurve.analysis.allocation.router import Routed, Router
+from thinkcurve.analysis.allocation.uses import Allocation
 from thinkcurve.analysis.basis.interval import Interval
 from thinkcurve.budget import Control, format_budget
 from thinkcurve.cli.sections.axes import PREFIXES, WORDS, amount, three_digits
@@ -65,22 +65,27 @@ def of_task(found: Cascades) -> Iterator[RenderableType]:
 
 def _spending(allocation: Allocation, control: str) -> Table:
     table = _table(_budget_head(control), "b*", "beyond b*", "futile", "starved", "right→wrong", "wrong→right")
-    for one in allocation.spending:
+    for one in allocation.budgets:
         shares = (one.overthinking, one.futile, one.starved, one.lost, one.gained)
-        table.add_row(format_budget(one.budget, control), _percent(one.needed_first), *map(share, shares))
+        table.add_row(format_budget(one.budget, control), _percent(one.needed.value), *map(share, shares))
     return table
 
 
 def _remarks(found: Allocation) -> Iterator[Text]:
-    yield _dim("b*: % of problems for which this budget is the first that is enough; starved:")
-    yield _dim("% that need more; beyond b*, futile (for problems never solved): % of tokens;")
+    unit = _unit(found.axis)
+    yield _dim("b*: % of problems for which this budget is the first that is enough for good;")
+    yield _dim(f"starved: % that need more; beyond b*, futile (never solved): % of {unit};")
     yield _dim("the last two: % of samples that turned since the budget before")
-    yield _line("right at no budget: ", share(found.never_first), " % of problems")
+    yield _line("right at no budget: ", share(found.never), " % of problems")
+    lapsed = share(found.budgets[-1].lapsed) if found.budgets else Text("–")
+    yield _line("right at some, not to the largest: ", share(found.lapsed), " % of problems, ", lapsed, f" % of {unit}")
     yield _line("right, but not to the largest budget: ", share(found.regressed), " % of samples")
+    if found.n_left_out:
+        yield _warning(f"{found.n_left_out:,} problems lack an attempt at some budget and are left out of this")
     if not found.is_in_line:
         yield _warning("samples are drawn anew at each budget: what turned may be the chance of a draw")
-    if not found.spending or found.spending[-1].tokens is None:
-        yield _warning("the tokens of some attempts are unknown, and with them where they went")
+    if not found.budgets or found.budgets[-1].cost is None:
+        yield _warning(f"the {unit} of some attempts are unknown, and with them where they went")
     held = found.crossfit
     if held is None:
         yield _warning("one sample a problem: b* is told by the answer it is scored on, and flatters")
@@ -94,16 +99,18 @@ def _remarks(found: Allocation) -> Iterator[Text]:
 
 def _headroom(found: Headroom, control: str) -> Iterator[RenderableType]:
     if not found.points:
-        yield _warning("allocation: unknown, as no problem has an attempt and its tokens at every budget")
+        unit = _unit(found.axis)
+        yield _warning(f"allocation: unknown, as no problem has an attempt and its {unit} at every budget")
         return
     is_planned = found.n_planned > 0
-    names = (_budget_head(control), "tokens", "for all", "oracle", "gain", "spared", *["held out"] * is_planned)
+    unit = _unit(found.axis)
+    names = (_budget_head(control), unit, "for all", "oracle", "gain", "spared", *["held out"] * is_planned)
     table = _table(*names)
     for one in found.points:
         held = [signed(one.planned_gain)] if is_planned else []
         table.add_row(
             format_budget(one.budget, control),
-            amount(one.cost, found.axis),
+            amount(one.cost_per_problem, found.axis),
             share(one.uniform),
             share(one.oracle),
             signed(one.gain),
@@ -111,10 +118,13 @@ def _headroom(found: Headroom, control: str) -> Iterator[RenderableType]:
             *held,
         )
     yield table
-    yield _dim("accuracy, %: one budget for all; the best for each, in hindsight, at as many")
-    yield _dim("tokens; its gain; spared: % of tokens it spares at the accuracy of one for all")
+    yield _dim(f"{unit}: of a sample, problems weighing alike; accuracy, %: one budget for all;")
+    yield _dim("the best for each, in hindsight, at the same cost; its gain; spared: % of the")
+    yield _dim("cost it spares at the accuracy of one for all")
     if is_planned:
         yield _dim("held out: its gain where half of the samples choose and the other half score")
+        if found.n_planned < found.n_problems:
+            yield _dim(f"(of the {found.n_planned:,} of {found.n_problems:,} problems with all their samples)")
     if found.n_left_out:
         yield _warning(f"{found.n_left_out:,} problems lack an attempt at some budget and are left out of this")
 
@@ -124,27 +134,29 @@ def _router(router: Router, *, is_joint: bool = False, is_first: bool = True) ->
         f"[bold]router by {SIGNAL_WORDS[router.signal]}[/], cross-validated "
         f"({router.n_repeats} x {router.n_folds} folds of {router.n_problems:,} problems)"
     )
-    unit = WORDS.get(router.axis, router.axis) if router.axis.endswith("tokens") else router.axis
-    names = ("tokens" if unit == "generated" else unit, "router", "blind", "gain", "oracle", "won")
+    names = (_unit(router.axis), "router", "blind", "gain", "won", "own", "same")
     rows = [
         (
             Text(amount(point.cost.value, router.axis)),
             share(point.accuracy),
             Text(_percent(point.blind)),
             signed(point.gain),
-            Text(_percent(point.oracle)),
             Text(_percent(point.efficiency.value)),
+            Text(amount(point.own_cost, router.axis)),
+            Text(_percent(point.agreement)),
         )
         for point in _spread(router.points)
     ]
-    used = sum(2 + max(len(name), *(row[i].cell_len for row in rows)) for i, name in enumerate(names))
+    used = sum(1 + max(len(name), *(row[i].cell_len for row in rows)) for i, name in enumerate(names))
     table = _table(*names)
     table.add_column("by level" if router.signal == "level" else "steps", overflow="fold", max_width=78 - used)
     for row, point in zip(rows, _spread(router.points), strict=True):
         table.add_row(*row, _steps(router, point, is_joint=is_joint))
     yield table
     if is_first:
-        yield _dim("blind: the best for all at this cost; won: % of what hindsight (oracle) gains;")
+        yield _dim("steps: what all problems choose, at a cost of its own; others choose for those")
+        yield _dim("held out, and the same for so many %: what these got is what is scored here;")
+        yield _dim("blind: the best for all at this cost; won: % of what hindsight gains over it;")
         yield _dim("a cascade goes on while its signal is below the threshold")
     n_better = sum(point.is_better for point in router.points)
     if n_better:
@@ -266,6 +278,13 @@ def _points(value: float, plus: str = "+") -> str:
     points = 100 * value
     digits = f"{abs(points):.1f}" if abs(points) < 9.95 else f"{abs(points):.0f}"
     return "0" if float(digits) == 0 else (plus if points > 0 else "−") + digits
+
+
+def _unit(axis: str) -> str:
+    """The name of an axis where it heads a column or stands in a sentence."""
+    return (
+        "tokens" if axis == "generated_tokens" else f"{WORDS[axis]} tokens" if axis.endswith("tokens") else WORDS[axis]
+    )
 
 
 def _budget_head(control: str) -> str:

@@ -119,6 +119,11 @@ def _remarks(contrast: Contrast) -> Iterator[str]:
             yield f"budgets only in {side}: {_budgets(budgets, control)}"
     if contrast.n_lost:
         yield f"{contrast.n_lost:,} problems have no attempt of one run at some budget; they are left out there"
+    if contrast.n_unpaired:
+        yield (
+            f"{contrast.n_unpaired:,} attempts are left out: samples are paired by seed, and the other run has none of "
+            "their number"
+        )
     if contrast.n_dropped:
         yield f"{contrast.n_dropped:,} attempts are left out: the attempt of the same seed in the other run failed"
     if contrast.n_pairs and contrast.n_same == contrast.n_pairs:
@@ -188,7 +193,7 @@ def _area(area: Area) -> str:
     if area.value is None or area.compute_low is None or area.compute_high is None:
         return f"Area between the curves: not defined: {area.why}."
     span = f"{amount(area.compute_low)} to {amount(area.compute_high)} {unit}"
-    return f"At equal compute ({span}): {_points(area.value, area.ci_low, area.ci_high)}"
+    return f"At equal compute ({span}{_left_out(area)}): {_points(area.value, area.ci_low, area.ci_high)}"
 
 
 def _ratio(ratio: Ratio) -> str:
@@ -197,10 +202,14 @@ def _ratio(ratio: Ratio) -> str:
         return f"Compute ratio at equal accuracy: not defined: {ratio.why}."
     span = f"{100 * ratio.accuracy_low:.1f} to {100 * ratio.accuracy_high:.1f} %"
     interval = "no interval" if ratio.ci_low is None else f"{ratio.ci_low:.2f} to {ratio.ci_high:.2f}"
-    words = f"At equal accuracy ({span}): {ratio.value:.2f} x the {unit} ({interval})"
+    words = f"At equal accuracy ({span}{_left_out(ratio)}): {ratio.value:.2f} x the {unit} ({interval})"
     if ratio.ci_low is None and ratio.undefined_share:
         words += f"; not defined in {100 * ratio.undefined_share:.0f} % of resamples"
     return words
+
+
+def _left_out(found: Area | Ratio) -> str:
+    return f"; {found.n_left_out:,} problems without all budgets left out" if found.n_left_out else ""
 
 
 def _at_accuracy(contrast: Contrast) -> Table:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from thinkcurve.budget import Control, format_budget
+from thinkcurve.budget import format_budget
 from thinkcurve.cli.sections import SECTIONS, section
 from thinkcurve.errors import UsageError
 
@@ -15,20 +15,15 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from thinkcurve.analysis.curve import Curve, Point
+    from thinkcurve.analysis.behaviour.diagnostics import Diagnostics
+    from thinkcurve.analysis.curve import Curve
     from thinkcurve.analysis.items.levels import Levels
+    from thinkcurve.cli.sections import Section
     from thinkcurve.run import Run
 
 JSON_SCHEMA = 1
 NARROWEST = 80
 """Columns that the table needs; a narrower terminal wraps its lines."""
-REMARKS = {
-    "truncated_answers": "answers cut off by their reserve",
-    "no_answer": "no answer",
-    "refused": "of these, refused by the model",
-    "unverified": "unverified, counted as not correct",
-    "failures": "failed, not scored",
-}
 
 
 @click.command(name="show", epilog="Example: thinkcurve show results/embedded")
@@ -41,12 +36,19 @@ REMARKS = {
     metavar="NAMES",
     help=f"What to print, with commas between: {', '.join(SECTIONS)}; or all.",
 )
+@click.option("--axis", metavar="AXIS", help="Measure of compute of tables that are by one: thinking_tokens, usd, ...")
+@click.option("--reference", metavar="MODELS", help="Models that capability density is measured by, commas between.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def command(runs: tuple[str, ...], by: str | None, tables: str, as_json: bool) -> None:
+def command(
+    runs: tuple[str, ...], by: str | None, tables: str, axis: str | None, reference: str | None, as_json: bool
+) -> None:
     """Print the curves of one or more runs, and what they mean."""
     from thinkcurve.run import load_run
 
     names = _section_names(tables)
+    options = {"axis": axis, "reference": _models(reference)}
+    given = {name: value for name, value in options.items() if value}
+    _check_options(names, given)
 
     def warn(text: str) -> None:
         click.echo(text, err=True)
@@ -59,7 +61,7 @@ def command(runs: tuple[str, ...], by: str | None, tables: str, as_json: bool) -
     elif names == ["curve"]:
         print_curves([curve for run in loaded for curve in run.curves()], as_json=as_json)
     else:
-        _print_sections(names, loaded, as_json=as_json)
+        _print_sections(names, loaded, given, as_json=as_json)
 
 
 def _section_names(tables: str) -> list[str]:
@@ -71,28 +73,46 @@ def _section_names(tables: str) -> list[str]:
     return [name for name in SECTIONS if name in asked or "all" in asked]
 
 
-def _print_sections(names: Sequence[str], runs: Sequence[Run], *, as_json: bool) -> None:
+def _models(reference: str | None) -> tuple[str, ...]:
+    """The names of ``--reference``."""
+    return tuple(name for part in (reference or "").split(",") if (name := part.strip()))
+
+
+def _check_options(names: Sequence[str], given: Mapping[str, Any]) -> None:
+    """Refuse an option that none of the tables asked for takes, and an axis that is none."""
+    if axis := given.get("axis"):
+        from thinkcurve.analysis.basis.axes import AXES
+
+        if axis not in AXES:
+            raise UsageError(f"--axis {axis!r} is not one of {', '.join(AXES)}")
+    for option in given:
+        if not any(option in section(name).options for name in names):
+            takers = [name for name in SECTIONS if option in section(name).options]
+            raise UsageError(f"--{option} is not for {', '.join(names)}; ask for --tables {','.join(takers) or 'all'}")
+
+
+def _print_sections(names: Sequence[str], runs: Sequence[Run], given: Mapping[str, Any], *, as_json: bool) -> None:
     """Print some sections, or one JSON object with each by its name (those of the curve as ``curves``)."""
     found: dict[str, Any] = {"schema": JSON_SCHEMA}
     console = wide_console()
     for name in names:
-        if name == "curve":
-            found["curves"] = [curve for run in runs for curve in run.curves()]
-            if not as_json:
-                print_curves(found["curves"], as_json=False)
-            continue
         made = section(name)
-        found[name] = made.results(runs)
+        results = made.results(runs, **{option: given[option] for option in made.options if option in given})
+        found["curves" if name == "curve" else name] = results
         if not as_json:
             console.rule(f"[bold]{name}[/]: {SECTIONS[name]}", align="left", style="dim")
-            for result in found[name]:
-                for line in made.lines(result):
-                    console.print(line)
-                console.print()
+            _print(console, made, results)
     if as_json:
         import msgspec
 
         click.echo(msgspec.json.encode(found))
+
+
+def _print(console: Console, of: Section, results: Sequence[Any]) -> None:
+    for result in results:
+        for line in of.lines(result):
+            console.print(line)
+        console.print()
 
 
 def wide_console() -> Console:
@@ -111,17 +131,7 @@ def print_curves(curves: Sequence[Curve], *, as_json: bool) -> None:
 
         click.echo(msgspec.json.encode({"schema": JSON_SCHEMA, "curves": curves}))
         return
-    from thinkcurve.report.labels import thinking_words
-
-    console = wide_console()
-    for curve in curves:
-        console.print(_title(curve, _n_problems(curve)), soft_wrap=True)
-        console.print(_table(curve))
-        for line in _remarks(curve):
-            console.print(line, style="yellow", markup=False)
-        if words := thinking_words(curve):
-            console.print(f"thinking: {words}", style="dim")
-        console.print()
+    _print(wide_console(), section("curve"), curves)
 
 
 def print_levels(tables: Sequence[Levels], *, as_json: bool) -> None:
@@ -135,7 +145,7 @@ def print_levels(tables: Sequence[Levels], *, as_json: bool) -> None:
 
     console = Console(highlight=False)
     for table in tables:
-        console.print(_title(table, "accuracy by level, %"), soft_wrap=True)
+        console.print(title(table, "accuracy by level, %"))
         console.print(_levels_table(table))
         console.print()
 
@@ -159,33 +169,11 @@ def new_table() -> Table:
     return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
 
 
-def _title(of: Curve | Levels, what: str) -> str:
+def title(of: Curve | Levels | Diagnostics, what: str) -> str:
+    """The head of a table, as markup: what it is of, and ``what`` it tells."""
     from rich.markup import escape
 
     return f"[bold]{escape(short_task(of.task))}[/] · {escape(short_model(of.model))} · {escape(of.control)} · {what}"
-
-
-def _n_problems(curve: Curve) -> str:
-    n_problems = max(point.n_problems for point in curve.points)
-    n_samples = max(point.n_samples for point in curve.points)
-    return f"{n_problems} problems" + ("" if n_samples <= 1 else f" x {n_samples} samples")
-
-
-def _table(curve: Curve) -> Table:
-    table = new_table()
-    for name in (
-        "effort" if curve.control == Control.EFFORT else "budget",
-        "thinking",
-        "total",
-        "accuracy",
-        "95 % interval",
-    ):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    table.add_column("forced", justify="right", no_wrap=True)
-    for point in curve.points:
-        table.add_row(*_cells(point, curve))
-    return table
 
 
 def short_model(spec: str) -> str:
@@ -197,9 +185,6 @@ def short_model(spec: str) -> str:
     return f"{engine}{colon}{what.rsplit('/', 1)[-1]}" if colon and not what.startswith("//") else spec
 
 
-LONGEST_VERSION = 60
-MOST_VERSIONS = 3
-"""Versions of a model that a remark names, and characters of each: whatever a server calls itself."""
 LONGEST_TASK = 34
 """Characters of a task's name that fit a title of 80 columns beside the rest."""
 
@@ -211,48 +196,3 @@ def short_task(name: str) -> str:
     name = plain(name)
     half = LONGEST_TASK // 2
     return name if len(name) <= LONGEST_TASK else f"{name[:half]}…{name[-half + 1 :]}"
-
-
-def _cells(point: Point, curve: Curve) -> list[str]:
-    budget = format_budget(point.budget, curve.control)
-    if point.accuracy is None or point.ci_low is None or point.ci_high is None:
-        return [budget, *["–"] * 6]
-    return [
-        budget,
-        _tokens(point.thinking_tokens),
-        _tokens(point.total_tokens),
-        f"{100 * point.accuracy:.1f} %",
-        f"{100 * point.ci_low:.1f} – {100 * point.ci_high:.1f}",
-        f"[cyan]{_bar(point.accuracy)}[/]",
-        f"{100 * point.forced / point.n_attempts:.0f} %" if curve.knows_forced(point) else "–",
-    ]
-
-
-def _remarks(curve: Curve) -> list[str]:
-    """A line for each thing that went otherwise than it should, with the budgets where it did."""
-    from thinkcurve.report.labels import plain
-
-    lines = []
-    for name, words in REMARKS.items():
-        counts = [(getattr(point, name), format_budget(point.budget, curve.control)) for point in curve.points]
-        where = ", ".join(f"{n:,} at {budget}" for n, budget in counts if n)
-        if where:
-            lines.append(f"{words}: {where}")
-    if len({point.n_attempts for point in curve.points}) > 1:
-        each = ", ".join(f"{p.n_attempts:,} at {format_budget(p.budget, curve.control)}" for p in curve.points)
-        lines.append(f"the points rest on different numbers of attempts: {each}")
-    if len(curve.served_by) > 1:
-        named = [f"{plain(version)[:LONGEST_VERSION]} ({n:,})" for version, n in curve.served_by.items()]
-        rest = [f"{len(named) - MOST_VERSIONS:,} more"] if len(named) > MOST_VERSIONS else []
-        lines.append(f"answered by {' and '.join(named[:MOST_VERSIONS] + rest)}: not by one version throughout")
-    return lines
-
-
-def _tokens(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.0f}"
-
-
-def _bar(share: float, width: int = 10) -> str:
-    """A bar of eighth blocks, as wide for every row."""
-    eighths = round(share * width * 8)
-    return ("█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()).ljust(width)

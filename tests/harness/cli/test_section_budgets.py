@@ -153,12 +153,47 @@ def test_unknown_tokens_are_said_to_be() -> None:
     assert "allocation: unknown" in text
 
 
+def test_costs_are_on_the_axis_that_is_asked_for() -> None:
+    run = a_run("m", (0.2, 0.6), budgets=(0, 64), n=12, samples=2, parameters=10**9)
+    (found,) = results([run], axis="flops")
+    assert isinstance(found, Budgets)
+    assert found.allocation.axis == found.headroom.axis == "flops"
+    assert {router.axis for router in found.routers} == {"flops"}
+    assert found.headroom.points[0].cost_per_problem == found.allocation.budgets[0].cost
+    text = printed([found])
+    assert "FLOPs" in text
+    assert "% of FLOPs" in text
+    (unpriced,) = results([run], axis="usd")
+    assert isinstance(unpriced, Budgets)
+    assert unpriced.routers == ()
+    text = printed([unpriced])
+    assert "the dollars of some attempts are unknown" in text
+    assert "no problem has an attempt and its dollars at every budget" in " ".join(text.split())
+
+
+def test_a_choice_that_the_folds_do_not_share_is_shown_to_be() -> None:
+    run = a_run("m", (0.3, 0.5, 0.7, 0.8), samples=2)
+    found = one([run])
+    shares = {point.agreement for router in found.routers for point in router.points}
+    assert min(shares) < 1
+    assert max(shares) <= 1
+    text = printed([found])
+    assert "own  same" in text
+    assert "what these got is what is scored here" in text
+
+
+def test_problems_that_lack_a_budget_are_left_out_aloud() -> None:
+    found = one([a_run("m", (0.2, 0.6), budgets=(0, 64), n=12, fail=[(0, 0), (1, 64)])])
+    assert (found.allocation.n_problems, found.allocation.n_left_out) == (10, 2)
+    assert printed([found]).count("2 problems lack an attempt at some budget and are left out of this") == 2
+
+
 def test_json_has_the_figures_that_are_printed() -> None:
     shown = CliRunner().invoke(cli, ["show", REFERENCE, "--tables", "budgets", "--json"])
     assert shown.exit_code == 0
     curves = msgspec.json.decode(shown.stdout)["budgets"]
     text = printed([msgspec.convert(curve, Budgets) for curve in curves])
-    last = curves[0]["allocation"]["spending"][-1]
+    last = curves[0]["allocation"]["budgets"][-1]
     assert f"{100 * last['overthinking']['value']:.1f} " in text
     assert last["starved"] == {"value": 0.0, "ci_low": 0.0, "ci_high": 0.0}
     assert curves[0]["routers"][0]["signal"] == "level"

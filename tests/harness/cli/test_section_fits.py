@@ -1,6 +1,6 @@
 """``show --tables fits``: what a person reads of it, and that no run is too odd for it."""
 
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import pandas as pd
@@ -10,6 +10,7 @@ from rich.console import Console
 
 from analysis.tables import table_of
 from records import an_attempt
+from thinkcurve.analysis.basis.grid import grids_of
 from thinkcurve.analysis.fitting.curve_fits import CurveFits, curve_fits_of
 from thinkcurve.cli.sections import section
 from thinkcurve.cli.sections.fits import number, span
@@ -24,7 +25,7 @@ class MadeRun:
     """All of a run that the section looks at."""
 
     def __init__(self, attempts: pd.DataFrame) -> None:
-        self.attempts = attempts
+        self.grids = grids_of(attempts)
 
 
 def attempt(p: int, budget: int | None, *, right: bool, tokens: int | None = -1, **more: object) -> Attempt:
@@ -52,7 +53,7 @@ def shown(rows: list[Attempt]) -> tuple[list[CurveFits], str]:
     return found, text
 
 
-def rising(n: int = 24, samples: int = 1, **more: object) -> list[Attempt]:
+def rising(n: int = 24, samples: int = 1, **more: Any) -> list[Attempt]:
     """Problem p is solved from a budget of 32 x 2^(p mod 6) on."""
     return [
         attempt(p, b, right=b >= 32 << (p % 6), sample=s, **more)
@@ -108,6 +109,34 @@ def test_a_curve_that_saturates_says_where() -> None:
     ]
     _, text = shown(rows)
     assert "saturation: from budget 64 on, within 2 points of the largest budget (95 %: 64" in text
+
+
+def test_failures_that_are_left_out_are_said() -> None:
+    rows = [row for row in rising() if row.budget != 512 or not row.problem.endswith(("/5", "/11"))]
+    (found,), text = shown(rows)
+    assert (found.n_problems, found.n_left_out) == (22, 2)
+    assert "2 of 24 problems left out: no attempt at some budget" in text
+    assert "256 to 512: 2 of 24 problems have attempts at one end only" in text
+    (found,), text = shown([attempt(0, 32, right=True), attempt(1, 64, right=True)])
+    assert found.saturation is None
+    assert "no problem has attempts at every budget" in text
+
+
+def test_scatter_is_told_with_what_it_costs() -> None:
+    _, text = shown(
+        [attempt(p, b, right=(p + i) % 3 > 0 or i % 2 == 0) for p in range(60) for i, b in enumerate(LADDER)]
+    )
+    assert "no form describes the points" in text
+    assert "counts as one more parameter" in " ".join(text.split())
+
+
+def test_another_axis_can_be_asked_for() -> None:
+    table = table_of([replace(row, usd=None if row.budget is None else 1e-6 * row.budget) for row in rising()])
+    results = section("fits").results
+    (found,) = results([MadeRun(table)], axis="usd")
+    assert isinstance(found, CurveFits)
+    assert found.axis == "usd"
+    assert found.accuracy.x == pytest.approx([1e-6 * b for b in LADDER[1:]])
 
 
 ODD: dict[str, list[Attempt]] = {

@@ -10,9 +10,11 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from analysis.simulated import a_family, a_run
+from thinkcurve.cli.frontier_tables import share
 from thinkcurve.cli.main import cli
 from thinkcurve.cli.sections import section
-from thinkcurve.cli.sections.frontier import Frontier, results, share
+from thinkcurve.cli.sections.frontier import Frontier, results
+from thinkcurve.errors import UsageError
 from thinkcurve.run import Run
 
 REFERENCE = str(Path(__file__).parents[3] / "results" / "reference" / "embedded")
@@ -63,9 +65,59 @@ def test_what_has_no_value_is_said_in_words(family: str) -> None:
 def test_where_flops_of_one_are_unknown_tokens_are_the_axis_and_the_reader_is_warned() -> None:
     (found,) = results(a_family())
     assert found.axis == "thinking_tokens"
-    assert set(found.on) == {"thinking_tokens", "generated_tokens", "total_tokens", "flops", "wall_s"}
-    assert found.on["flops"].entries_unknown == (3,)
-    assert "equal tokens are not equal cost" in printed([found])
+    assert found.axes == ("thinking_tokens", "generated_tokens", "total_tokens", "flops", "wall_s")
+    text = printed([found])
+    assert "equal tokens are not equal cost" in text
+    assert "--axis: generated_tokens, total_tokens, flops, wall_s" in text
+
+
+def test_an_axis_is_taken_as_asked_and_who_is_not_known_on_it_is_named() -> None:
+    (found,) = results(a_family(), axis="flops")
+    assert found.on is not None
+    assert (found.axis, found.on.axis, found.on.entries_unknown) == ("flops", "flops", (3,))
+    assert "FLOPs not known, left out: openai:other" in printed([found])
+
+
+def test_an_axis_that_is_known_of_none_is_said_and_there_is_no_frontier() -> None:
+    (found,) = results(a_family(), axis="usd")
+    assert (found.axis, found.on) == (None, None)
+    text = printed([found])
+    assert "dollars are not known for any curve" in text
+    assert "on the frontier" not in text
+    assert "capability density" in text  # of accuracies alone
+
+
+def test_a_reference_is_models_or_a_family_and_names_that_are_none_are_refused() -> None:
+    runs = [*a_family()[:3], a_run("hf:x/Other-2B", (0.2, 0.3, 0.5, 0.6), n=60, parameters=2 * 10**9)]
+    (found,) = results(runs, reference=("org/Fam-1B", "Other-2B"))
+    assert {density.family for density in found.densities} == {"org/Fam-1B, x/Other-2B"}
+    (family,) = results(runs, reference=("fam-#",))
+    assert family.densities == results(runs)[0].densities
+    (one,) = results(runs, reference=("org/Fam-1B",))
+    assert one.densities == ()
+    with pytest.raises(UsageError, match=r"'org/Fam-1' is no model of these runs.*'org/Fam-1B'"):
+        results(runs, reference=("org/Fam-1",))
+    with pytest.raises(UsageError, match="'other': its active parameters are not known"):
+        results(a_family(), reference=("other",))
+
+
+def test_a_reference_in_one_task_does_not_trouble_another() -> None:
+    runs = [*a_family()[:3], a_run("hf:x/Lone-2B", (0.2,), budgets=(0,), task="other", parameters=2 * 10**9)]
+    assert [len(found.densities) > 0 for found in results(runs, reference=("fam-#",))] == [True, False]
+
+
+def test_what_a_run_is_named_does_not_reach_the_terminal_as_more_than_text() -> None:
+    name = "hf:m\x1b[2J\x07-1B"
+    runs = [
+        a_run(name, (0.5, 0.7), budgets=(0, 64), parameters=10**9, where="runs/\x1b[31mone"),
+        a_run(name, (0.5, 0.7), budgets=(0, 64), parameters=10**9, where="runs/two"),
+        a_run(name.replace("1B", "3B"), (0.6, 0.8), budgets=(0, 64), parameters=3 * 10**9),
+        a_run("hf:y-2B", (0.55, 0.75), budgets=(0, 64), parameters=2 * 10**9, version="1"),
+    ]
+    text = shown(runs)
+    assert "capability density" in text
+    assert "\x1b" not in text
+    assert "\x07" not in text
 
 
 def test_one_run_still_has_the_frontier_of_its_budgets() -> None:
@@ -89,7 +141,7 @@ def test_a_budget_at_which_all_failed_is_named() -> None:
     run = a_run("m", (0.5, 0.5), budgets=(0, 64), n=3, fail=list(product(range(3), [64])))
     assert "m" in shown([run])  # the grid has no such budget
     other = a_run("n", (0.5, 0.5), budgets=(0, 64), n=3)
-    assert [len(found.on["wall_s"].points) for found in results([run, other])] == [3]
+    assert [len(found.on.points) for found in results([run, other]) if found.on] == [3]
 
 
 def test_a_task_of_another_version_or_with_other_problems_stands_apart() -> None:
@@ -129,18 +181,23 @@ def test_long_names_are_shortened_to_fit() -> None:
 
 def test_one_problem_is_no_crash_and_is_said() -> None:
     runs = [a_run(name, (0.5, 1.1), budgets=(0, None), n=1, parameters=p) for name, p in (("a", 7), ("b", 70))]
-    assert "one problem says nothing of others" in shown(runs)
+    text = shown(runs)
+    assert "one problem says nothing of others" in text
+    assert "1 common problem\n" in text
+    assert "(?)" not in text
+    assert "of resamples" not in text.replace("% of resamples\n", "")
+    assert text.count("100.0 %") == 2  # all points, as none has a chance
 
 
-def test_json_has_all_axes_and_what_is_printed() -> None:
+def test_json_names_all_axes_and_has_what_is_printed() -> None:
     found = CliRunner().invoke(cli, ["show", REFERENCE, "--tables", "frontier", "--json"])
     assert found.exit_code == 0
     tasks = msgspec.json.decode(found.stdout)["frontier"]
     assert [task["task"] for task in tasks] == ["arithmetic", "induce"]
-    assert set(tasks[0]["on"]) >= {"thinking_tokens", "flops", "wall_s"}
+    assert set(tasks[0]["axes"]) >= {"thinking_tokens", "flops", "wall_s"}
     text = CliRunner().invoke(cli, ["show", REFERENCE, "--tables", "frontier"]).stdout
-    for point in tasks[0]["on"]["flops"]["points"]:
-        assert f"{100 * point['accuracy']:.1f} %" in text
+    for point in tasks[0]["on"]["points"]:
+        assert f"{100 * point['accuracy']['value']:.1f} %" in text
 
 
 @pytest.mark.parametrize(

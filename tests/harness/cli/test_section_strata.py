@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from records import a_trace, an_attempt
+from thinkcurve.analysis.basis.grid import grids_of
 from thinkcurve.cli.sections import section
 from thinkcurve.problem import Verdict
 from thinkcurve.store import Attempt, Trace
@@ -29,7 +30,10 @@ def frame(rows: list[Any], kind: type[msgspec.Struct]) -> pd.DataFrame:
 def a_run(attempts: list[Attempt], traces: list[Trace]) -> Any:
     """As much of a run as sections read."""
     manifest = SimpleNamespace(tasks=[SimpleNamespace(name="t", version="1")])
-    return SimpleNamespace(attempts=frame(attempts, Attempt), traces=frame(traces, Trace), manifest=manifest)
+    table = frame(attempts, Attempt)
+    return SimpleNamespace(
+        attempts=table, traces=frame(traces, Trace), manifest=manifest, grids=grids_of(table) if len(table) else []
+    )
 
 
 def drawn(n_problems: int, budgets: tuple[int | None, ...], n_samples: int, **more: Any) -> list[Attempt]:
@@ -58,6 +62,8 @@ def cases() -> Iterator[tuple[str, list[Any]]]:
     yield "a long ladder", [a_run(native, [])]
     verdicts = (Verdict.CORRECT, Verdict.INCORRECT)
     yield "all the same", [a_run([replace(row, verdict=v) for row in drawn(24, (0, 8), 2)], []) for v in verdicts]
+    contests = [replace(row, level=row.index % 2, group=f"contest {row.index % 13}") for row in drawn(40, (0, 8), 3)]
+    yield "contests", [a_run(contests, []), a_run([replace(row, model="other") for row in contests], [])]
     two = [
         *drawn(24, (0, 8), 1),
         *drawn(24, (0, 8), 1, model="llamacpp:/a/long/folder/of/a/model-with-a-long-name.gguf"),

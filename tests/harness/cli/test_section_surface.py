@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from thinkcurve.analysis.basis.grid import grids_of
 from thinkcurve.cli.sections.surface import SECTION
 
 BUDGETS = (0, 512, 16_384, None)
@@ -32,9 +33,9 @@ def attempts(n_samples: int = 8, budgets: tuple[int | None, ...] = BUDGETS, **co
     return pd.DataFrame(rows).assign(**known, **unknown).assign(**columns)
 
 
-def printed(table: pd.DataFrame) -> str:
+def printed(table: pd.DataFrame, **options: str) -> str:
     console = Console(width=80, file=io.StringIO(), highlight=False)
-    for record in SECTION.results([SimpleNamespace(attempts=table)]):  # type: ignore[list-item]
+    for record in SECTION.results([SimpleNamespace(grids=grids_of(table))], **options):  # type: ignore[list-item]
         for line in SECTION.lines(record):
             console.print(line)
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
@@ -81,7 +82,22 @@ def test_names_are_no_markup() -> None:
 def test_holes_are_said() -> None:
     table = attempts(n_samples=3)
     holed = table[~((table["problem"] == "p0") & (table["budget"] == 512))]
-    assert "9 of 10 problems that have attempts at every budget" in " ".join(printed(holed).split())
+    text = " ".join(printed(holed).split())
+    assert "9 of 10 problems that have attempts at every budget" in text
+    assert "the budgets rest on different problems: 10 at 0, 9 at 512, 10 at 16384, 10 at none" in text
+    assert "different problems" not in printed(table)
+
+
+def test_an_axis_that_is_asked_for_is_the_one_of_the_allowances() -> None:
+    table = attempts(wall_s=lambda of: of["generated_tokens"] / 50)
+    assert "Best use of so many seconds a problem" in printed(table, axis="wall_s")
+    assert "its dollars are not known at every budget" in " ".join(printed(table, axis="usd").split())
+
+
+def test_what_pays_for_no_full_sample_has_no_parallel() -> None:
+    text = printed(attempts(n_samples=2, budgets=(1024, 16_384)))
+    row = next(line.split() for line in text.splitlines() if line.split()[:1] == ["1,024"])
+    assert row == ["1,024", "1024", "x", "1", "–", "1024", "x", "1", "–"]
 
 
 @pytest.mark.parametrize("n_samples", [2, 3, 64])

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from thinkcurve.analysis.basis.grid import Floats, Grid
 from thinkcurve.analysis.basis.interval import UNKNOWN, Interval, intervals, n_units
-from thinkcurve.analysis.basis.resample import RESAMPLES, bootstrap, mean_over
+from thinkcurve.analysis.basis.resample import RESAMPLES, bootstrap, ratio_over
 from thinkcurve.tariff import Tariff
 
 QUANTILES = (0.5, 0.95)
@@ -18,13 +18,13 @@ MOST_VALUES = 1000
 
 
 class Demand(msgspec.Struct, frozen=True):
-    """What ``volume`` requests take at one budget, if they are like the problems of the task.
+    """What ``volume`` requests take at one budget, if they are like the attempts of the task.
 
-    ``generated_tokens``, ``prompt_tokens``, ``usd`` and ``wall_s`` are expected totals with a 95 % interval: of the
-    mean over problems, so that it tells what these problems leave open, and not how one day differs from another.
-    ``tokens_mean``, ``tokens_p50`` and ``tokens_p95`` are generated tokens of one request: over all samples, each
-    problem weighing alike. ``wall_s`` is the sum of seconds that requests waited, as measured while others ran beside
-    them; ``accelerator_s`` is that over the number that ran at once, unknown where this is. ``usd_source`` is
+    ``generated_tokens``, ``prompt_tokens``, ``usd`` and ``wall_s`` are expected totals, with a 95 % interval over
+    problems, so that it tells what these problems leave open, and not how one day differs from another.
+    ``tokens_mean``, ``tokens_p50`` and ``tokens_p95`` are generated tokens of one request, over all attempts: means are
+    sums over sums, as in the curve. ``wall_s`` is the sum of seconds that requests waited, as measured while others ran
+    beside them; ``accelerator_s`` is that over the number that ran at once, unknown where this is. ``usd_source`` is
     ``measured`` (the run's own prices), ``tariff`` (those given) or ``unknown``.
     """
 
@@ -54,7 +54,7 @@ def project(
 ) -> tuple[Demand, ...]:
     """What ``volume`` requests (a day's, a month's) take at each budget of a grid.
 
-    A total is volume x mean over problems of the mean over samples of one request alone, with nothing cached. What is
+    A total is volume x mean over attempts of one request alone, with nothing cached. What is
     unknown for any attempt of a budget is unknown for the budget. ``tariff`` prices the tokens in place of the run's
     own prices. ``concurrency`` is how many requests ran at once while ``wall_s`` was measured. Raises `ValueError` for
     a volume below 0 or a concurrency that is not above 0.
@@ -97,8 +97,8 @@ def _or_nan(value: float | None) -> float:
     return np.nan if value is None else value
 
 
-def shares_below(values: Floats, is_drawn: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """The distribution of each problem: values, ascending (V,), and the share of its samples at or below each (P, V).
+def counts_below(values: Floats, is_drawn: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Samples by their value: values, ascending (V,), and how many of each problem are at or below each (P, V).
 
     ``values`` and ``is_drawn`` are of shape (P, S). Of more than `MOST_VALUES` different ones, so many are
     taken by rank.
@@ -109,15 +109,18 @@ def shares_below(values: Floats, is_drawn: NDArray[np.bool_]) -> tuple[Floats, F
     problem = np.nonzero(is_drawn)[0]
     counts = np.zeros((len(values), len(found)))
     np.add.at(counts, (problem, np.searchsorted(found, values[is_drawn])), 1.0)
-    return found, np.cumsum(counts, axis=1) / is_drawn.sum(axis=1, keepdims=True)
+    return found, np.cumsum(counts, axis=1)
 
 
 def quantiles_over(weights: Floats, values: Floats, below: Floats, shares: tuple[float, ...]) -> Floats:
-    """The smallest value that so large a share of requests does not exceed: (R, P) weights to (R, shares).
+    """The smallest value that so large a share of samples does not exceed: (R, P) weights to (R, shares).
 
-    The inverse of the empirical distribution (Hyndman and Fan 1996, definition 1), problems weighing alike.
+    ``values`` and ``below`` are those of `counts_below`, with at least one value. The inverse of the empirical
+    distribution (Hyndman and Fan 1996, definition 1).
     """
-    reached = mean_over(weights, below)
+    counts = weights @ below
+    n = counts[:, -1:]
+    reached = np.divide(counts, n, out=np.zeros(counts.shape), where=n > 0)
     places = [np.minimum((reached < share - 1e-9).sum(axis=1), len(values) - 1) for share in shares]
     return values[np.stack(places, axis=1)]
 
@@ -166,16 +169,16 @@ def _of_requests(
     names = ("generated_tokens", *OTHERS)
     if not n:
         return [UNKNOWN] * (len(names) + len(QUANTILES))
-    drawn = is_drawn.sum(axis=1)
-    means = np.full((n, len(names)), np.nan)
+    drawn = is_drawn.sum(axis=1, keepdims=True).astype(float)
+    sums = np.full((n, len(names)), np.nan)
     for i, name in enumerate(names):
         if not np.isnan(own[name][is_drawn]).any():
-            means[:, i] = np.where(is_drawn, own[name], 0.0).sum(axis=1) / drawn
-    knows_tokens = not np.isnan(means[:, 0]).any()
-    values, below = shares_below(own["generated_tokens"], is_drawn) if knows_tokens else (np.zeros(0), np.zeros((n, 0)))
+            sums[:, i] = np.where(is_drawn, own[name], 0.0).sum(axis=1)
+    knows_tokens = not np.isnan(sums[:, 0]).any()
+    values, below = counts_below(own["generated_tokens"], is_drawn) if knows_tokens else (np.zeros(0), np.zeros((n, 0)))
 
     def statistic(weights: Floats) -> Floats:
-        middle = mean_over(weights, means)
+        middle = ratio_over(weights, sums, np.broadcast_to(drawn, sums.shape))
         quantiles = np.full((len(weights), len(QUANTILES)), np.nan)
         if knows_tokens:
             quantiles = quantiles_over(weights, values, below, QUANTILES)

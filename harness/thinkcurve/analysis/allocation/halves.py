@@ -9,21 +9,40 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
-from thinkcurve.analysis.allocation.needs import Crossfit, ledger, mean_costs, sufficient
+from thinkcurve.analysis.allocation.needs import is_ever_right, mean_costs, sufficient, token_uses
 from thinkcurve.analysis.basis.axes import costs_of
-from thinkcurve.analysis.basis.grid import Floats, Grid
+from thinkcurve.analysis.basis.grid import Counts, Floats, Grid
+from thinkcurve.analysis.basis.interval import Interval
 from thinkcurve.analysis.basis.ratios import ratios
 from thinkcurve.analysis.basis.resample import RESAMPLES
 
 
+class Crossfit(msgspec.Struct, frozen=True):
+    """b* chosen on one half of a problem's samples and tried on the other, over both halves of ``n_splits`` splits.
+
+    ``right_at_chosen`` is the accuracy at b* of the samples that chose it, ``right_at_held_out`` that of the others:
+    the difference is luck. ``overthinking`` and ``futile``, one a budget, are shares of all tokens as in
+    `thinkcurve.analysis.allocation.uses.BudgetUse`, but only where the other half agrees: that b* is right, or that no
+    budget is.
+    """
+
+    n_splits: int
+    right_at_chosen: Interval
+    right_at_held_out: Interval
+    overthinking: tuple[Interval, ...]
+    futile: tuple[Interval, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Half:
-    """Shares of correct samples and mean costs of one half of the samples, both of shape (P, B)."""
+    """Of one half of the samples, shares of correct ones, mean costs and how many there are, each of shape (P, B)."""
 
     means: Floats
     costs: Floats
+    drawn: Counts
 
 
 def halves(grid: Grid, axis: str, *, n_splits: int = 20, seed: int = 0) -> Iterator[tuple[Half, Half]]:
@@ -47,7 +66,7 @@ def _half(grid: Grid, costs: Floats, samples: np.ndarray) -> Half:
     is_drawn = grid.is_drawn[:, :, samples]
     drawn, right = is_drawn.sum(axis=2), grid.is_correct[:, :, samples].sum(axis=2)
     means = np.divide(right, drawn, out=np.full(drawn.shape, np.nan), where=drawn > 0)
-    return Half(means, mean_costs(costs[:, :, samples], is_drawn))
+    return Half(means, mean_costs(costs[:, :, samples], is_drawn), drawn)
 
 
 def crossfit(
@@ -93,15 +112,16 @@ def _tried(chooser: Half, judge: Half, threshold: float) -> dict[str, Floats]:
     is_solved = places < n_budgets
     is_judged = is_solved & ~np.isnan(judge.means[at])
     holds = is_judged & (judge.means[at] >= threshold)
-    is_never = ~is_solved & (sufficient(judge.means, threshold=threshold) == n_budgets)
-    parts = ledger(judge.costs, places)
+    is_never = ~(is_ever_right(chooser.means, threshold=threshold) | is_ever_right(judge.means, threshold=threshold))
+    uses = token_uses(judge.costs, chooser.means, threshold=threshold)
+    tokens = {name: uses[name] * judge.drawn for name in ("overthinking", "futile", "spent")}
     # nothing drawn counts nothing; a cost that is unknown stays so
     is_empty = np.isnan(judge.means) | np.isnan(chooser.means).all(axis=1, keepdims=True)
     return {
         "chosen": np.where(is_judged, chooser.means[at], 0.0),
         "held_out": np.where(is_judged, judge.means[at], 0.0),
         "solved": is_judged.astype(float),
-        "overthinking": np.where(holds[:, None] & ~is_empty, parts["overthinking"], 0.0),
-        "futile": np.where(is_never[:, None] & ~is_empty, parts["futile"], 0.0),
-        "spent": np.where(is_empty, 0.0, parts["spent"]),
+        "overthinking": np.where(holds[:, None] & ~is_empty, tokens["overthinking"], 0.0),
+        "futile": np.where(is_never[:, None] & ~is_empty, tokens["futile"], 0.0),
+        "spent": np.where(is_empty, 0.0, tokens["spent"]),
     }

@@ -32,12 +32,16 @@ MOST_TRIALS = 16
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One thing a router can do: ask this model at this budget ``k`` times. ``curve`` is its grid's place."""
+    """One thing a router can do: ask this model at this budget ``k`` times. ``curve`` is its grid's place.
+
+    ``effort`` is the name of a budget that is a level of effort.
+    """
 
     curve: int
     model: str
     control: str
     budget: int | None
+    effort: str | None = None
     k: int = 1
 
 
@@ -100,7 +104,7 @@ def menu_of(grids: Sequence[Grid], *, signal: str, k: int = 1, axis: str = AXIS,
             if times > len(grid.samples):
                 continue
             for place, budget in enumerate(grid.budgets):
-                steps.append(Step(number, grid.model, grid.control, budget, times))
+                steps.append(Step(number, grid.model, grid.control, budget, grid.efforts[place], times))
                 parts.append(_step(source, place, times, n_trials, k))
     value, cost, shown, thinking = (np.stack([part[i] for part in parts], axis=2) for i in range(4))
     is_whole = ~(np.isnan(cost) | np.isnan(value)).any(axis=(1, 2))

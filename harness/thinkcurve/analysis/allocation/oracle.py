@@ -13,66 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
+from thinkcurve.analysis.allocation.hull import hull_prices
 from thinkcurve.analysis.basis.grid import Floats
 from thinkcurve.analysis.basis.resample import mean_over
-
-MOST_PRICES = 512
-"""Prices at which the frontier is held. Where there are more corners, some are left out, and the frontier between the
-others is a tangent above it, never below."""
-
-
-def blind_at(values: Floats, costs: Floats, at: Floats) -> Floats:
-    """The best mean value of a blind choice that costs ``at`` or less, by lot between two options where need be.
-
-    ``values`` and ``costs`` of shape (R, n) are mean value and mean cost of each option, ``at`` is (R,), and so is the
-    result: the concave hull of the options. NaN where even the cheapest costs more.
-    """
-    n = values.shape[1]
-    best = np.full(len(at), -np.inf)
-    slack = 1e-12 * np.abs(at)
-    for i in range(n):
-        is_within = costs[:, i] <= at + slack
-        best = np.where(is_within, np.maximum(best, values[:, i]), best)
-        for j in range(n):
-            gap = costs[:, j] - costs[:, i]
-            is_between = is_within & (costs[:, j] > at) & (gap > 0)
-            share = np.divide(at - costs[:, i], gap, out=np.zeros(len(at)), where=is_between)
-            mixed = values[:, i] + np.clip(share, 0.0, 1.0) * (values[:, j] - values[:, i])
-            best = np.where(is_between, np.maximum(best, mixed), best)
-    return np.where(np.isinf(best), np.nan, best)
-
-
-def hull_prices(values: Floats, costs: Floats) -> Floats:
-    """The prices at which some problem changes its option: slopes of each problem's concave hull, ascending, with 0.
-
-    ``values`` and ``costs`` are of shape (P, n). At most `MOST_PRICES` + 1, spread over their ranks.
-    """
-    found = {slope for v, c in zip(values, costs, strict=True) for slope in _slopes(v, c)}
-    prices = np.array(sorted(found | {0.0}))
-    if len(prices) > MOST_PRICES:
-        prices = np.unique(prices[np.linspace(0, len(prices) - 1, MOST_PRICES).round().astype(int)])
-    return prices
-
-
-def _slopes(values: Floats, costs: Floats) -> list[float]:
-    """Slopes of the ascending part of the upper concave hull of n points."""
-    hull: list[tuple[float, float]] = []
-    for i in np.lexsort((-values, costs)):
-        point = (float(costs[i]), float(values[i]))
-        if hull and point[1] <= hull[-1][1]:
-            continue
-        while len(hull) > 1 and _slope(hull[-2], hull[-1]) <= _slope(hull[-1], point):
-            hull.pop()
-        hull.append(point)
-    return [_slope(low, high) for low, high in pairwise(hull)]
-
-
-def _slope(low: tuple[float, float], high: tuple[float, float]) -> float:
-    return (high[1] - low[1]) / (high[0] - low[0])
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
-from thinkcurve.analysis.basis.grid import Floats
+from thinkcurve.analysis.basis.grid import Floats, units_of
 from thinkcurve.analysis.basis.proportions import PROPORTIONS, t_interval, wilson
 
 Method = Literal["auto", "wilson", "t", "clopper_pearson", "jeffreys"]
@@ -149,6 +149,21 @@ def shares(
 
 
 @dataclass(frozen=True, eq=False)
+class Clusters:
+    """A mean, and what its clusters say of its error: arrays of shape (...), ``pulls`` of shape (..., clusters).
+
+    ``pulls`` are sums of residuals, set out so that the root of the sum of their squares over ``n_problems`` is the
+    standard error; ``df`` are its degrees of freedom. A cluster without a known value pulls nothing.
+    """
+
+    mean: Floats
+    pulls: Floats
+    df: Floats
+    n_problems: Floats
+    n_clusters: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class _Clustered:
     """Mean, standard error and its degrees of freedom, problems and clusters: each of shape (...).
 
@@ -165,33 +180,44 @@ class _Clustered:
     trials: Floats
 
 
-def _clustered(means: Floats, groups: ArrayLike | None) -> _Clustered:
-    is_known = ~np.isnan(means)
+def clusters_of(values: Floats, groups: ArrayLike | None) -> Clusters:
+    """The mean of ``values`` of shape (..., P), NaN left out, and how far each cluster pulls it: see `shares`.
+
+    ``groups`` of shape (P,) are outer clusters; without them each problem is one. Serves differences between -1 and 1
+    as well as shares.
+    """
+    is_known = ~np.isnan(values)
     n = np.asarray(is_known.sum(axis=-1), dtype=float)
-    mean = np.divide(np.nansum(means, axis=-1), n, out=np.full(n.shape, np.nan), where=n > 0)
-    off = np.where(is_known, means - mean[..., None], 0.0)
+    mean = np.divide(np.nansum(values, axis=-1), n, out=np.full(n.shape, np.nan), where=n > 0)
+    off = np.where(is_known, values - mean[..., None], 0.0)
     if groups is None:
-        squares, n_clusters, df = (off**2).sum(axis=-1) * n / np.maximum(n - 1, 1), n, n - 1
-    else:
-        named = np.unique(np.asarray(groups), return_inverse=True)[1]
-        order = np.argsort(named, kind="stable")
-        starts = np.flatnonzero(np.diff(named[order], prepend=-1))
-        sizes = np.add.reduceat(is_known[..., order].astype(float), starts, axis=-1)
-        n_clusters = np.asarray((sizes > 0).sum(axis=-1), dtype=float)
-        squares, df = _of_groups(np.add.reduceat(off[..., order], starts, axis=-1), sizes, n)
+        return Clusters(mean, off * np.sqrt(n / np.maximum(n - 1, 1))[..., None], n - 1, n, n)
+    named = units_of(values.shape[-1], np.asarray(groups))
+    order = np.argsort(named, kind="stable")
+    starts = np.flatnonzero(np.diff(named[order], prepend=-1))
+    sizes = np.add.reduceat(is_known[..., order].astype(float), starts, axis=-1)
+    n_clusters = np.asarray((sizes > 0).sum(axis=-1), dtype=float)
+    pulls, df = _of_groups(np.add.reduceat(off[..., order], starts, axis=-1), sizes, n)
+    return Clusters(mean, pulls, df, n, n_clusters)
+
+
+def _clustered(means: Floats, groups: ArrayLike | None) -> _Clustered:
+    of = clusters_of(means, groups)
+    mean, n, n_clusters = of.mean, of.n_problems, of.n_clusters
+    squares = (of.pulls**2).sum(axis=-1)
     se = np.divide(np.sqrt(squares), n, out=np.full(n.shape, np.nan), where=n_clusters > 1)
     centre = (np.nansum(means, axis=-1) + MADE_UP / 2) / (n + MADE_UP)
-    spread = (np.where(is_known, means - centre[..., None], 0.0) ** 2).sum(axis=-1)
+    spread = (np.where(np.isnan(means), 0.0, means - centre[..., None]) ** 2).sum(axis=-1)
     spread += MADE_UP / 2 * (centre**2 + (1 - centre) ** 2)
     by_problem = centre * (1 - centre) * (n + MADE_UP) ** 2 / spread
     variance = mean * (1 - mean)
     by_group = np.divide(variance, se**2, out=np.full(n.shape, np.inf), where=(variance > 0) & (se > 0))
     trials = np.where(n_clusters == n, by_problem, by_group)
-    return _Clustered(mean, se, np.asarray(df), n, n_clusters, trials)
+    return _Clustered(mean, se, of.df, n, n_clusters, trials)
 
 
 def _of_groups(sums: Floats, sizes: Floats, n: Floats) -> tuple[Floats, Floats]:
-    """CR2's sum of squares and Bell and McCaffrey's degrees of freedom for a mean, of shape (...).
+    """CR2's pulls, of shape (..., G), and Bell and McCaffrey's degrees of freedom for a mean, of shape (...).
 
     ``sums`` and ``sizes`` of shape (..., G) are each group's sum of residuals and its problems. A group's leverage is
     its share of the problems; the degrees of freedom are Satterthwaite's where residuals are independent.
@@ -201,7 +227,7 @@ def _of_groups(sums: Floats, sizes: Floats, n: Floats) -> tuple[Floats, Floats]:
     b = sizes**2 * leverage
     off_diagonal = (b.sum(axis=-1) ** 2 - (b**2).sum(axis=-1)) / np.maximum(n, 1) ** 2
     df = np.divide(n**2, (sizes**2).sum(axis=-1) + off_diagonal, out=np.zeros_like(n), where=n > 0)
-    return (sums**2 * leverage).sum(axis=-1), df
+    return sums * np.sqrt(leverage), np.asarray(df)
 
 
 def _effective(of: _Clustered, most: Floats, level: float) -> Floats:

@@ -1,10 +1,12 @@
-"""Two curves against each other over compute: the area between them, and the compute each needs for equal accuracy.
+"""Between the points of a curve: accuracy at a cost, the cost of an accuracy, and two curves against each other.
 
-A curve is its points (log2 of mean compute, accuracy), straight lines between them. Nothing is carried beyond the
-outermost points: what both spent, or both reached, is compared, and where that is nothing the answer is NaN. A point
-that spent nothing has no logarithm; callers leave it out (`measured`).
+A curve is its points, accuracy running straight over the logarithm of cost between them (compute is read by doublings),
+and over cost itself next to a point that cost nothing. Nothing is carried beyond the outermost points: there the answer
+is NaN. What an accuracy costs has one rule everywhere: the curve is first made the nearest one that never falls
+(`rising`), and the least cost that reaches the accuracy counts.
 
-Everything here works on R resamples at a time: ``x`` and ``y`` are of shape (R, B), each row a curve.
+Everything here works on R resamples at a time: costs (``x``, log2 of them where it says so) and accuracies (``y``) are
+of shape (R, B), each row a curve.
 """
 
 from __future__ import annotations
@@ -20,6 +22,10 @@ from thinkcurve.analysis.basis.resample import mean_over, ratio_over
 LEVELS = 64
 """Accuracies, evenly spaced over what both reach, at which compute is compared and averaged."""
 SAME = 1e-9
+"""What rounding may take from an accuracy, or the part of a cost by which one may lie outside of a ladder."""
+BEYOND = 2.0
+"""Stands for an accuracy that is not known, at the end of a row: no mean with it is less than one without."""
+Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,12 +118,42 @@ def compute_for(levels: Floats, x: Floats, y: Floats) -> Floats:
 
     A level below the first point needs no more than that point.
     """
-    found = np.where(levels <= y[:, :1], x[:, :1], np.nan)
-    for j in range(x.shape[1] - 1):
-        rise = y[:, j + 1 : j + 2] - y[:, j : j + 1]
-        share = np.divide(levels - y[:, j : j + 1], rise, out=np.zeros_like(levels), where=rise > 0)
-        is_here = np.isnan(found) & (levels > y[:, j : j + 1]) & (levels <= y[:, j + 1 : j + 2])
-        found = np.where(is_here, x[:, j : j + 1] + share * (x[:, j + 1 : j + 2] - x[:, j : j + 1]), found)
+    before, first, part, is_reached = _crossing(levels, y)
+    low, high = (np.take_along_axis(x, at, axis=1) for at in (before, first))
+    return np.where(is_reached, low + part * (high - low), np.nan)
+
+
+def cost_to_reach(costs: Floats, accuracies: Floats, targets: Floats) -> Floats:
+    """The least cost at which R curves, made to rise, reach K accuracies: (R, B), (R, B) and (K,) give (R, K).
+
+    Points may stand in any order; unknown ones (NaN) are passed over. It is the cost of the cheapest point where that
+    is there already (so an upper bound), infinite where no point reaches the target, NaN where no point is known.
+    """
+    x, y, n = _in_order(costs, accuracies)
+    is_known = np.arange(y.shape[1]) < n[:, None]
+    risen = np.where(is_known, rising(np.where(is_known, y, BEYOND)), np.nan)
+    before, first, part, is_reached = _crossing(np.broadcast_to(targets, (len(y), len(targets))), risen)
+    low, high = (np.take_along_axis(np.nan_to_num(x), at, axis=1) for at in (before, first))
+    return np.where(n[:, None] == 0, np.nan, np.where(is_reached, _between(low, high, part), np.inf))
+
+
+def accuracy_at(costs: Floats, accuracies: Floats, at: Floats) -> Floats:
+    """The accuracy of R curves of B points at K costs: two arrays of shape (R, B) and one of shape (K,) give (R, K).
+
+    Points may stand in any order; unknown ones (NaN) are passed over. NaN where a cost is out of a curve's range.
+    """
+    x, y, n = _in_order(costs, accuracies)
+    rows = np.arange(len(x))
+    last = np.maximum(n - 1, 0)
+    found = np.full((len(x), len(at)), np.nan)
+    for k, asked in enumerate(at):
+        slack = SAME * abs(asked)
+        is_within = (n > 0) & (x[:, 0] <= asked + slack) & (x[rows, last] >= asked - slack)
+        below = np.clip((x <= asked).sum(axis=1) - 1, 0, last)
+        above = np.minimum(below + 1, last)
+        part = _part(np.full(len(x), asked), x[rows, below], x[rows, above])
+        value = y[rows, below] + part * (y[rows, above] - y[rows, below])
+        found[:, k] = np.where(is_within, value, np.nan)
     return found
 
 
@@ -131,3 +167,38 @@ def interpolate(at: Floats, x: Floats, y: Floats) -> Floats:
         line = y[:, j : j + 1] * (1 - share) + y[:, j + 1 : j + 2] * share
         found = np.where((width > 0) & (at >= left) & (at <= right), line, found)
     return found
+
+
+def _crossing(levels: Floats, y: Floats) -> tuple[Places, Places, Floats, NDArray[np.bool_]]:
+    """Where rising curves (R, B), NaN last, reach levels (R, M): the point before, the first that is there (the same
+    where that is the first of all), how far between them, and whether it is reached at all."""
+    is_there = y[:, None, :] >= levels[:, :, None] - SAME  # False where NaN
+    first, is_reached = is_there.argmax(axis=2), np.asarray(is_there.any(axis=2))
+    before = np.maximum(first - 1, 0)
+    low, high = (np.take_along_axis(y, at, axis=1) for at in (before, first))
+    part = np.divide(levels - low, high - low, out=np.ones(levels.shape), where=high > low)
+    return before, first, np.clip(part, 0, 1), is_reached
+
+
+def _in_order(costs: Floats, accuracies: Floats) -> tuple[Floats, Floats, Places]:
+    """Points by cost, NaN last, and how many are known in each row."""
+    x = np.where(np.isnan(accuracies), np.nan, costs)
+    order = np.argsort(x, axis=1, kind="stable")
+    x = np.take_along_axis(x, order, axis=1)
+    return x, np.take_along_axis(accuracies, order, axis=1), (~np.isnan(x)).sum(axis=1)
+
+
+def _part(at: Floats, low: Floats, high: Floats) -> Floats:
+    """How far ``at`` lies from ``low`` to ``high``, in logarithms where ``low`` is above 0; 0 where they are equal."""
+    is_log = (low > 0) & (high > low) & (at > 0)
+    above = np.log(np.divide(at, low, out=np.ones_like(at), where=is_log))
+    below = np.log(np.divide(high, low, out=np.full_like(at, np.e), where=is_log))
+    straight = np.divide(at - low, high - low, out=np.zeros_like(at), where=high > low)
+    return np.clip(np.where(is_log, above / below, straight), 0, 1)
+
+
+def _between(low: Floats, high: Floats, part: Floats) -> Floats:
+    """The inverse of `_part`."""
+    is_log = low > 0
+    ratio = np.divide(high, low, out=np.ones_like(low), where=is_log)
+    return np.where(is_log, low * ratio**part, low + part * (high - low))

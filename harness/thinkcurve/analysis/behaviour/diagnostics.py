@@ -91,7 +91,9 @@ def diagnostics_of(grid: Grid, traces: pd.DataFrame | None = None) -> Diagnostic
     points = tuple(_signs(grid, at, forms[:, at], int(n_settled[at])) for at in range(len(grid.budgets)))
     shown: list[Thinking] = []
     if traces is not None:
-        shown = thinking_of(traces[(traces["model"] == grid.model) & (traces["task"] == grid.task)])
+        own = traces[(traces["model"] == grid.model) & (traces["task"] == grid.task)]
+        groups = {} if grid.groups is None else dict(zip(grid.problems, grid.groups.tolist(), strict=True))
+        shown = thinking_of(own, groups, grid.control)
     settling = _settling(grid, first) if len(grid.budgets) > 1 else None
     return Diagnostics(*grid.name, points, settling, tuple(shown))
 

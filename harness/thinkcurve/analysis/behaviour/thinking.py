@@ -6,53 +6,54 @@ A trace is read whole, up to the largest budget: nothing says where in a text a 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
-from thinkcurve.analysis.basis.grid import Floats
+from thinkcurve.analysis.basis.grid import Floats, outer_groups
+from thinkcurve.analysis.basis.interval import FEWEST_UNITS, Interval, intervals, n_units
 from thinkcurve.analysis.basis.resample import bootstrap, ratio_over
 from thinkcurve.analysis.behaviour.scripts import foreign, home_of, script_letters
 from thinkcurve.analysis.behaviour.text_signs import KINDS, loop, markers, pieces, repeat_share
 from thinkcurve.backend import Visibility
+from thinkcurve.budget import Control, effort_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MIXED_SHARE, MIXED_LETTERS = 0.01, 8
 """A trace is mixed from this share of letters in another script on, and so many of them: more than a name."""
-
-
-class Rate(msgspec.Struct, frozen=True):
-    """A ratio of sums with its interval (BCa over problems); ``None`` where there is no value, or no interval."""
-
-    value: float
-    ci_low: float | None
-    ci_high: float | None
+PER_TOKENS = 1000
+NO_EVENTS = -math.log(0.025)
+"""3.69: how many events must be expected for none to come 1 time in 40. Over what was read it is the upper end of the
+exact 95 % interval of a rate of 0 (Garwood 1936, Biometrika 28:437-442)."""
 
 
 class Thinking(msgspec.Struct, frozen=True):
     """What traces show. ``budget`` is that of separate traces, ``None`` too for one trace that serves the whole ladder
-    (``is_shared``) or for a separate one to the natural end.
+    (``is_shared``) or for a separate one to the natural end; ``effort`` its name where it is a level of effort.
 
     ``n_shown`` of ``n_traces`` have text to read; of the others all below is unknown. ``markers`` counts words of
     self-correction by kind, without those that we wrote ("Wait"); ``markers_per_1k`` is per 1,000 thinking tokens of
-    the ``n_counted`` shown traces whose length is known. ``n_loops`` end in a loop, of ``loop_share`` of
+    the ``n_counted`` shown traces whose length is known, with an interval by problems or their groups (`_rate`);
+    ``None`` where there are no tokens. ``n_loops`` end in a loop, of ``loop_share`` of
     their text on average. ``repeat_share`` is the mean share of 4-grams that stood before, in ``repeat_unit``s.
     ``scripts`` counts letters of words, ``home_script`` has most; ``n_mixed`` traces mix in another.
     """
 
     budget: int | None
+    effort: str | None
     is_shared: bool
     n_traces: int
     n_shown: int
     n_counted: int
     thinking_tokens: int
     markers: dict[str, int]
-    markers_per_1k: Rate | None
+    markers_per_1k: Interval | None
     n_loops: int
     loop_share: float | None
     repeat_share: float | None
@@ -62,16 +63,21 @@ class Thinking(msgspec.Struct, frozen=True):
     n_mixed: int
 
 
-def thinking_of(traces: pd.DataFrame) -> list[Thinking]:
-    """What the traces of one (model, task) show: one record for all, or one a budget where each has its own."""
+def thinking_of(
+    traces: pd.DataFrame, groups: Mapping[str, Hashable] | None = None, control: str = Control.TRUNCATE
+) -> list[Thinking]:
+    """What the traces of one (model, task) show: one record for all, or one a budget where each has its own.
+
+    ``groups`` names the outer group (a contest) of each problem; one that is not in it is a group of its own.
+    """
     budgets = traces["budget"].to_numpy(dtype=float, na_value=np.nan)
     known = sorted({int(budget) for budget in budgets[~np.isnan(budgets)]})
-    if not known:
-        return [_thinking(traces, None, is_shared=True)] if len(traces) else []
-    parts = [(budget, traces[budgets == budget]) for budget in known]
+    parts: list[tuple[int | None, pd.DataFrame]] = [(budget, traces[budgets == budget]) for budget in known]
     natural = traces[np.isnan(budgets)]
-    found = [_thinking(part, budget, is_shared=False) for budget, part in parts]
-    return [*found, _thinking(natural, None, is_shared=False)] if len(natural) else found
+    parts += [(None, natural)] if len(natural) else []
+    return [
+        _thinking(part, groups or {}, budget, effort_of(budget, control), is_shared=not known) for budget, part in parts
+    ]
 
 
 class _Signs(msgspec.Struct, frozen=True):
@@ -85,7 +91,9 @@ class _Signs(msgspec.Struct, frozen=True):
     letters: dict[str, int]
 
 
-def _thinking(traces: pd.DataFrame, budget: int | None, *, is_shared: bool) -> Thinking:
+def _thinking(
+    traces: pd.DataFrame, groups: Mapping[str, Hashable], budget: int | None, effort: str | None, *, is_shared: bool
+) -> Thinking:
     is_shown = (traces["visibility"] == Visibility.FULL).to_numpy(dtype=bool)
     shown = traces[is_shown]
     has_ids = len(shown) > 0 and all(len(_listed(ids)) > 0 or not text for ids, text in _pairs(shown))
@@ -101,13 +109,14 @@ def _thinking(traces: pd.DataFrame, budget: int | None, *, is_shared: bool) -> T
     repeats = [each.repeat_share for each in signs if each.repeat_share is not None]
     return Thinking(
         budget=budget,
+        effort=effort,
         is_shared=is_shared,
         n_traces=len(traces),
         n_shown=len(signs),
         n_counted=len(counted),
         thinking_tokens=sum(each.n_tokens or 0 for each in counted),
         markers={kind: sum(each.markers[kind] for each in signs) for kind in KINDS},
-        markers_per_1k=_rate(counted),
+        markers_per_1k=_rate(counted, groups),
         n_loops=len(loops),
         loop_share=float(np.mean(loops)) if loops else None,
         repeat_share=float(np.mean(repeats)) if repeats else None,
@@ -149,19 +158,25 @@ def _is_mixed(letters: dict[str, int], home: str) -> bool:
     return n >= max(MIXED_LETTERS, MIXED_SHARE * sum(letters.values()))
 
 
-def _rate(signs: list[_Signs]) -> Rate | None:
-    """Words of self-correction per 1,000 tokens, sums over sums."""
+def _rate(signs: list[_Signs], groups: Mapping[str, Hashable]) -> Interval | None:
+    """Words of self-correction per 1,000 tokens, sums over sums.
+
+    BCa bootstrap over problems, or over groups by the rule of `outer_groups`. No word at all cannot be resampled: the
+    upper end is then that of a rate of which none were seen, as if words came one by one.
+    """
     places: dict[str, int] = {}
     where = np.array([places.setdefault(each.problem, len(places)) for each in signs], dtype=int)
     words = np.bincount(where, [sum(each.markers.values()) for each in signs], len(places)).astype(float)
     tokens = np.bincount(where, [each.n_tokens or 0 for each in signs], len(places)).astype(float)
     if not tokens.sum() > 0:
         return None
+    of_group: dict[Hashable, int] = {}
+    keys = [("group", groups[name]) if name in groups else ("problem", name) for name in places]
+    drawn = outer_groups(np.array([of_group.setdefault(key, len(of_group)) for key in keys]))
+    if not words.sum() and len(places) >= FEWEST_UNITS:
+        return Interval(0.0, 0.0, PER_TOKENS * NO_EVENTS / float(tokens.sum()))
 
     def ratio(weights: Floats) -> Floats:
-        return 1000 * ratio_over(weights, words, tokens)
+        return PER_TOKENS * ratio_over(weights, words, tokens)
 
-    found = bootstrap(ratio, len(places)) if len(places) > 1 else None
-    has_interval = found is not None and not np.isnan(found.low)
-    low, high = (float(found.low), float(found.high)) if found is not None and has_interval else (None, None)
-    return Rate(float(1000 * words.sum() / tokens.sum()), low, high)
+    return intervals(bootstrap(ratio, len(places), groups=drawn), n_units(len(places), drawn))[0]

@@ -11,7 +11,7 @@ from thinkcurve.analysis.basis.axes import AXES
 from thinkcurve.analysis.basis.resample import RESAMPLES
 from thinkcurve.analysis.comparison.contrast import Contrast, contrast
 from thinkcurve.analysis.comparison.matches import matches_of
-from thinkcurve.analysis.comparison.paired import FLIPS
+from thinkcurve.analysis.comparison.permutation import FLIPS
 from thinkcurve.analysis.comparison.power import ALPHA
 from thinkcurve.errors import UsageError, did_you_mean
 from thinkcurve.store import Warn

@@ -6,7 +6,7 @@ counted in the record.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -14,25 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thinkcurve.analysis.basis.grid import Floats, Grid, outer_groups
+from thinkcurve.analysis.basis.interval import FEWEST_UNITS, known, n_units
+from thinkcurve.analysis.basis.paired import PairedDifference, paired_difference
 from thinkcurve.analysis.basis.resample import RESAMPLES, bootstrap, mean_over
 from thinkcurve.analysis.comparison.exchange import Area, Ratio, over_compute
-from thinkcurve.analysis.comparison.paired import (
-    FLIPS,
-    PairedDifference,
-    holm,
-    mcnemar,
-    paired_difference,
-    sign_flips,
-)
+from thinkcurve.analysis.comparison.permutation import FLIPS, holm, mcnemar, sign_flips
 from thinkcurve.analysis.comparison.power import (
     ALPHA,
     Variance,
     detectable_with,
-    problems_needed,
+    problems_enough,
     samples_needed,
     variance_of,
 )
-from thinkcurve.budget import Budget, Control, budget_key, effort_of
+from thinkcurve.analysis.comparison.sides import Sides, same_answers, sides_of
+from thinkcurve.budget import Budget, effort_of
 
 WANTED = (0.05, 0.02, 0.01)
 """Differences that a reader may want to see next, as shares."""
@@ -41,13 +37,13 @@ WANTED = (0.05, 0.02, 0.01)
 class Difference(msgspec.Struct, frozen=True):
     """One budget. Accuracies are shares over the ``n_problems`` that both have attempts at; ``None`` is not known.
 
-    ``difference`` is new minus base with its t-interval, ``boot_low`` and ``boot_high`` the BCa interval beside it.
-    ``p`` is that of the sign-flip test, ``p_holm`` adjusted over all budgets of the ladder, ``p_mcnemar`` the exact
-    test where each problem has one attempt of each. ``n_better`` and ``n_worse`` are problems at which new has the
-    higher or lower mean. ``detectable`` is the smallest difference that this design sees with power .8;
-    ``problems_needed`` says how many problems show one of `WANTED` at these samples, ``samples_needed`` how many
-    samples of each at these problems: ``None`` as a value where no number is enough, as a whole where single samples
-    cannot tell.
+    ``difference`` is new minus base with its interval (`paired_difference`), ``boot_low`` and ``boot_high`` the BCa
+    interval beside it. ``p`` is that of the sign-flip test, ``p_holm`` adjusted over all budgets of the ladder,
+    ``p_mcnemar`` the exact test where each problem has one attempt of each and there are no outer groups. ``n_better``
+    and ``n_worse`` are problems at which new has the higher or lower mean. ``detectable`` is the smallest difference
+    that this design sees with power .8; ``problems_needed`` says how many problems show one of `WANTED` at these
+    samples, ``samples_needed`` how many samples of each at these problems: ``None`` as a value where no number is
+    enough, as a whole where single samples cannot tell.
     """
 
     budget: Budget
@@ -77,9 +73,11 @@ class Contrast(msgspec.Struct, frozen=True):
 
     ``p_curve`` is the one test of the whole curve (``None``: no budget in common), by ``n_flips`` sign patterns, all
     there are if ``is_exact``. ``mean`` is the difference averaged over the budgets. ``n_units`` counts what is drawn
-    anew, problems or outer groups. ``n_dropped`` are attempts whose partner of the same seed failed. Of ``n_pairs``
-    attempts with the same problem, budget and sample number in both ``n_same`` gave the same answer, word for word.
-    ``n_lost`` counts problems that are left out at some budget as one of the runs has no attempt there.
+    anew, problems or outer groups. Where samples are paired by seed ``n_dropped`` attempts are left out as their
+    partner failed, ``n_unpaired`` as the other run has no sample of their number. Of ``n_pairs`` attempts with the same
+    problem, budget and sample number in both ``n_same`` gave the same answer, word for word. ``n_lost`` counts problems
+    that are left out at some budget as one of the runs has no attempt there. ``only_base_budgets`` and
+    ``only_base_efforts`` (their names, where budgets are levels of effort) are those that new has not, and so on.
     """
 
     task: str
@@ -93,7 +91,9 @@ class Contrast(msgspec.Struct, frozen=True):
     n_only_base: int
     n_only_new: int
     only_base_budgets: tuple[Budget, ...]
+    only_base_efforts: tuple[str | None, ...]
     only_new_budgets: tuple[Budget, ...]
+    only_new_efforts: tuple[str | None, ...]
     points: tuple[Difference, ...]
     p_curve: float | None
     n_flips: int
@@ -103,25 +103,11 @@ class Contrast(msgspec.Struct, frozen=True):
     ratio: Ratio
     is_sample_paired: bool
     n_dropped: int
+    n_unpaired: int
     n_same: int
     n_pairs: int
     n_lost: int
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Side:
-    """The attempts of one curve at the common problems: a `Grid`, and which cells of it count, of shape (P, B, S)."""
-
-    grid: Grid
-    is_drawn: NDArray[np.bool_]
-
-    @property
-    def means(self) -> Floats:
-        """The mean over samples of each problem, of shape (P, B); NaN where there is none."""
-        n = self.is_drawn.sum(axis=2)
-        right = (self.grid.is_correct & self.is_drawn).sum(axis=2)
-        return np.divide(right, n, out=np.full(n.shape, np.nan), where=n > 0)
 
 
 def contrast(
@@ -137,44 +123,16 @@ def contrast(
     notes: tuple[str, ...] = (),
 ) -> Contrast:
     """Two curves against each other. Raises `ValueError` where they have no problem in common."""
-    common = [problem for problem in base.problems if problem in set(new.problems)]
-    if not common:
-        raise ValueError("curves without a common problem cannot be compared")
-    grids = _only(base, common), _only(new, common)
-    is_paired = is_same_seed and base.samples == new.samples
-    budgets = _common_budgets(*grids)
-    sides, n_dropped = _sides(grids, budgets, is_paired)
-    groups = outer_groups(grids[0].groups)
-    level = 1 - alpha
-    places = [[side.grid.at(b) for b in budgets] for side in sides]
-    means = [side.means[:, at] for side, at in zip(sides, places, strict=True)]
+    sides = sides_of(base, new, is_same_seed=is_same_seed)
+    budgets, groups, level = sides.budgets, outer_groups(sides.base.grid.groups), 1 - alpha
+    means = sides.means
     differences = means[1] - means[0]
     flips = sign_flips(differences, groups=groups, n_flips=n_flips, seed=seed)
-    is_told = ~np.isnan(flips.p)
-    adjusted = holm(flips.p)
-    points = []
-    boot = _boot(differences[:, is_told], groups, level, n_resamples, seed)
-    for i in np.flatnonzero(is_told):
-        cells = [side.is_drawn[:, at[i]] for side, at in zip(sides, places, strict=True)]
-        right = [side.grid.is_correct[:, at[i]] for side, at in zip(sides, places, strict=True)]
-        at = int(is_told[:i].sum())
-        points.append(
-            _difference(
-                budgets[i],
-                base.control,
-                (means[0][:, i], means[1][:, i]),
-                (cells[0], cells[1]),
-                (right[0], right[1]),
-                (float(flips.p[i]), float(adjusted[i])),
-                (boot[0][at], boot[1][at]) if boot else None,
-                groups=groups,
-                alpha=alpha,
-                is_paired=is_paired,
-            )
-        )
-    n_same, n_pairs = _same_answers(sides, places)
-    over = _of_ladder(sides, places)
-    area, ratio = over_compute(*over, axis, groups=groups, level=level, n_resamples=n_resamples, seed=seed)
+    boot = _boot(differences, groups, level, n_resamples, seed)
+    tests = _Tests(flips.p, holm(flips.p), *boot)
+    n_same, n_pairs = same_answers(sides)
+    area, ratio = over_compute(*sides.of_ladder(), axis, groups=groups, level=level, n_resamples=n_resamples, seed=seed)
+    only = [tuple(b for b in grid.budgets if b not in budgets) for grid in (base, new)]
     return Contrast(
         task=base.task,
         base_model=base.model,
@@ -182,21 +140,24 @@ def contrast(
         base_control=base.control,
         new_control=new.control,
         alpha=alpha,
-        n_problems=len(common),
-        n_units=len(common) if groups is None else len(np.unique(groups)),
-        n_only_base=len(base.problems) - len(common),
-        n_only_new=len(new.problems) - len(common),
-        only_base_budgets=tuple(b for b in base.budgets if b not in budgets),
-        only_new_budgets=tuple(b for b in new.budgets if b not in budgets),
-        points=tuple(points),
+        n_problems=len(sides.problems),
+        n_units=n_units(len(sides.problems), groups),
+        n_only_base=len(base.problems) - len(sides.problems),
+        n_only_new=len(new.problems) - len(sides.problems),
+        only_base_budgets=only[0],
+        only_base_efforts=tuple(effort_of(b, base.control) for b in only[0]),
+        only_new_budgets=only[1],
+        only_new_efforts=tuple(effort_of(b, new.control) for b in only[1]),
+        points=tuple(_difference(sides, i, tests, groups, alpha) for i in np.flatnonzero(~np.isnan(flips.p)).tolist()),
         p_curve=flips.p_curve if budgets else None,
         n_flips=flips.n_flips,
         is_exact=flips.is_exact,
         mean=_mean(differences, groups, level),
         area=area,
         ratio=ratio,
-        is_sample_paired=is_paired,
-        n_dropped=n_dropped,
+        is_sample_paired=sides.is_paired,
+        n_dropped=sides.n_dropped,
+        n_unpaired=sides.n_unpaired,
         n_same=n_same,
         n_pairs=n_pairs,
         n_lost=int(np.isnan(differences).any(axis=1).sum()) if budgets else 0,
@@ -204,57 +165,27 @@ def contrast(
     )
 
 
-def _of_ladder(sides: tuple[Side, Side], places: list[list[int]]) -> tuple[Side, Side]:
-    """The sides at their common budgets, where there are two: straight lines between the points of two ladders differ
-    even where the models do not."""
-    if len(places[0]) < 2:
-        return sides
-    return _at_places(sides[0], places[0]), _at_places(sides[1], places[1])
+@dataclass(frozen=True, eq=False)
+class _Tests:
+    """Of each budget, of shape (B,): p-values, those of Holm, and ends of BCa intervals; NaN is not known."""
 
-
-def _at_places(side: Side, at: list[int]) -> Side:
-    grid = side.grid
-    budgets = tuple(grid.budgets[i] for i in at)
-    few = replace(grid, budgets=budgets, verdicts=grid.verdicts[:, at], rows=grid.rows[:, at])
-    return Side(few, side.is_drawn[:, at])
-
-
-def _only(grid: Grid, problems: list[str]) -> Grid:
-    place = {problem: i for i, problem in enumerate(grid.problems)}
-    return grid.only(np.array([place[problem] for problem in problems], dtype=np.int64))
-
-
-def _common_budgets(base: Grid, new: Grid) -> list[Budget]:
-    """Budgets that both have; a level of effort is never the same as a number of tokens."""
-    if (base.control == Control.EFFORT) != (new.control == Control.EFFORT):
-        return []
-    return sorted(set(base.budgets) & set(new.budgets), key=budget_key)
-
-
-def _sides(grids: tuple[Grid, Grid], budgets: list[Budget], is_paired: bool) -> tuple[tuple[Side, Side], int]:
-    """Which attempts count. Where samples are paired by seed those whose partner failed are left out, and counted."""
-    drawn = [grid.is_drawn.copy() for grid in grids]
-    if not is_paired:
-        return (Side(grids[0], drawn[0]), Side(grids[1], drawn[1])), 0
-    n_before = sum(int(cells.sum()) for cells in drawn)
-    for budget in budgets:
-        i, j = (grid.at(budget) for grid in grids)
-        both = drawn[0][:, i] & drawn[1][:, j]
-        drawn[0][:, i], drawn[1][:, j] = both, both
-    n_dropped = n_before - sum(int(cells.sum()) for cells in drawn)
-    return (Side(grids[0], drawn[0]), Side(grids[1], drawn[1])), n_dropped
+    p: Floats
+    p_holm: Floats
+    low: Floats
+    high: Floats
 
 
 def _boot(
     differences: Floats, groups: NDArray[Any] | None, level: float, n_resamples: int, seed: int
-) -> tuple[Floats, Floats] | None:
+) -> tuple[Floats, Floats]:
     """Ends of BCa intervals of each budget's mean difference."""
-    n_units = len(differences) if groups is None else len(np.unique(groups))
-    if not differences.shape[1] or n_units < 2:
-        return None
+    n = len(differences)
+    if not differences.shape[1] or n_units(n, groups) < FEWEST_UNITS:
+        unknown = np.full(differences.shape[1], np.nan)
+        return unknown, unknown
     found = bootstrap(
         lambda weights: mean_over(weights, differences),
-        len(differences),
+        n,
         groups=groups,
         level=level,
         n_resamples=n_resamples,
@@ -263,55 +194,47 @@ def _boot(
     return found.low, found.high
 
 
-def _difference(
-    budget: Budget,
-    control: str,
-    means: tuple[Floats, Floats],
-    drawn: tuple[NDArray[np.bool_], NDArray[np.bool_]],
-    correct: tuple[NDArray[np.bool_], NDArray[np.bool_]],
-    p: tuple[float, float],
-    boot: tuple[float, float] | None,
-    *,
-    groups: NDArray[Any] | None,
-    alpha: float,
-    is_paired: bool,
-) -> Difference:
-    gap = means[1] - means[0]
+def _difference(sides: Sides, i: int, tests: _Tests, groups: NDArray[Any] | None, alpha: float) -> Difference:
+    """The differences at the i-th common budget."""
+    base, new = (means[:, i] for means in sides.means)
+    gap = new - base
     is_both = ~np.isnan(gap)
-    is_single = all((cells[is_both].sum(axis=1) == 1).all() for cells in drawn)
+    at = [places[i] for places in sides.places]
+    drawn = [side.is_drawn[:, place] & is_both[:, None] for side, place in zip(sides.both, at, strict=True)]
+    correct = [side.grid.is_correct[:, place] for side, place in zip(sides.both, at, strict=True)]
+    is_single = all((cells.sum(axis=1)[is_both] == 1).all() for cells in drawn)
     found = paired_difference(gap, level=1 - alpha, groups=groups, is_single=is_single)
     n_better, n_worse = int((gap > 0).sum()), int((gap < 0).sum())
-    variance = None
-    if found.se is not None:
-        both = is_both[:, None]
-        variance = variance_of(found.se, correct, (drawn[0] & both, drawn[1] & both), is_paired=is_paired)
-    has_spread = variance is not None and variance.total > 0
+    variance = detectable = None
+    if found.se is not None and found.df is not None:
+        variance = variance_of(found.se, (correct[0], correct[1]), (drawn[0], drawn[1]), is_paired=sides.is_paired)
+        detectable = detectable_with(found.se, found.df, alpha=alpha)
     return Difference(
-        budget=budget,
-        effort=effort_of(budget, control),
-        base=float(means[0][is_both].mean()),
-        new=float(means[1][is_both].mean()),
+        budget=sides.budgets[i],
+        effort=effort_of(sides.budgets[i], sides.base.grid.control),
+        base=float(base[is_both].mean()),
+        new=float(new[is_both].mean()),
         difference=found.difference,
         se=found.se,
         ci_low=found.ci_low,
         ci_high=found.ci_high,
-        boot_low=known(boot[0]) if boot else None,
-        boot_high=known(boot[1]) if boot else None,
-        p=p[0],
-        p_holm=p[1],
+        boot_low=known(tests.low[i]),
+        boot_high=known(tests.high[i]),
+        p=float(tests.p[i]),
+        p_holm=float(tests.p_holm[i]),
         p_mcnemar=mcnemar(n_better, n_worse) if is_single and groups is None else None,
         n_problems=found.n_problems,
         n_better=n_better,
         n_worse=n_worse,
-        detectable=detectable_with(found.se, found.n_units, alpha=alpha) if found.se else None,
+        detectable=detectable,
         variance=variance,
-        problems_needed=_problems(variance, alpha) if variance and has_spread else None,
-        samples_needed=_samples(variance, found.n_problems, alpha) if variance and has_spread else None,
+        problems_needed=_problems(variance, alpha) if variance else None,
+        samples_needed=_samples(variance, found.n_problems, alpha) if variance else None,
     )
 
 
 def _problems(variance: Variance, alpha: float) -> dict[str, int]:
-    return {f"{d:g}": int(np.ceil(problems_needed(d, between=variance.total, alpha=alpha))) for d in WANTED}
+    return {f"{wanted:g}": problems_enough(wanted, variance.total, alpha=alpha) for wanted in WANTED}
 
 
 def _samples(variance: Variance, n: int, alpha: float) -> dict[str, int | None] | None:
@@ -328,22 +251,3 @@ def _mean(differences: Floats, groups: NDArray[Any] | None, level: float) -> Pai
     """The difference averaged over budgets, of the problems that have all of them."""
     over = differences.mean(axis=1) if differences.shape[1] else np.full(len(differences), np.nan)
     return None if np.isnan(over).all() else paired_difference(over, level=level, groups=groups)
-
-
-def _same_answers(sides: tuple[Side, Side], places: list[list[int]]) -> tuple[int, int]:
-    """How many attempts with the same problem, budget and sample gave the same answer, and how many such pairs are."""
-    samples = [s for s in sides[0].grid.samples if s in sides[1].grid.samples]
-    answers, drawn = [], []
-    for side, at in zip(sides, places, strict=True):
-        columns = [side.grid.samples.index(s) for s in samples]
-        rows = side.grid.rows[:, at][:, :, columns]
-        text = side.grid.attempts["answer"].to_numpy(dtype=object)
-        answers.append(text[rows])
-        drawn.append(rows >= 0)
-    both = drawn[0] & drawn[1]
-    return int(((answers[0] == answers[1]) & both).sum()), int(both.sum())
-
-
-def known(value: float | np.floating[Any]) -> float | None:
-    """The number, or ``None`` where it is NaN."""
-    return None if np.isnan(value) else float(value)

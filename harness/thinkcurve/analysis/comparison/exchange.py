@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t
 
 from thinkcurve.analysis.basis.axes import costs_of
 from thinkcurve.analysis.basis.between import (
+    Measured,
     area_between,
     common_accuracies,
     compute_for,
@@ -18,10 +21,10 @@ from thinkcurve.analysis.basis.between import (
     rising,
 )
 from thinkcurve.analysis.basis.grid import Floats
-from thinkcurve.analysis.basis.resample import RESAMPLES, bootstrap
-
-if TYPE_CHECKING:
-    from thinkcurve.analysis.comparison.contrast import Side
+from thinkcurve.analysis.basis.interval import FEWEST_UNITS, known, n_units
+from thinkcurve.analysis.basis.paired import freedom, least_pull
+from thinkcurve.analysis.basis.resample import RESAMPLES, Estimate, Statistic, bootstrap
+from thinkcurve.analysis.comparison.sides import Side
 
 STEPS = (0.1, 0.05, 0.02, 0.01)
 """Round accuracies that a table may show; the first step with three or more of them is taken."""
@@ -44,6 +47,7 @@ class Area(msgspec.Struct, frozen=True):
     compute_high: float | None
     undefined_share: float | None
     why: str | None = None
+    n_left_out: int = 0
 
 
 class AtAccuracy(msgspec.Struct, frozen=True):
@@ -59,7 +63,7 @@ class AtAccuracy(msgspec.Struct, frozen=True):
 
 class Ratio(msgspec.Struct, frozen=True):
     """The compute that new needs for the accuracy of base, over that of base: the geometric mean over all accuracies
-    that both reach, ``accuracy_low`` to ``accuracy_high``. ``None`` and ``why`` as in `Area`."""
+    that both reach, ``accuracy_low`` to ``accuracy_high``. ``None``, ``why`` and ``n_left_out`` as in `Area`."""
 
     axis: str
     value: float | None
@@ -70,6 +74,7 @@ class Ratio(msgspec.Struct, frozen=True):
     undefined_share: float | None
     at: tuple[AtAccuracy, ...] = ()
     why: str | None = None
+    n_left_out: int = 0
 
 
 def over_compute(
@@ -84,33 +89,37 @@ def over_compute(
 ) -> tuple[Area, Ratio]:
     """The area between two curves and the ratio of compute at equal accuracy, on one axis of compute.
 
-    Problems are resampled for both together, their compute with them. Budgets whose compute is unknown, or nothing, are
-    left out. A curve that falls is first made the nearest one that does not (isotonic), for the ratio only. Intervals
-    are BCa (`thinkcurve.analysis.basis.resample.bootstrap`).
+    Only problems with attempts of both at all budgets count. They are resampled for both together, their compute with
+    them. Budgets whose compute is unknown, or nothing, are left out. A curve that falls is first made the nearest one
+    that does not (isotonic), for the ratio only. Intervals are BCa (`thinkcurve.analysis.basis.resample.bootstrap`),
+    and no narrower than one problem that changed altogether would make them.
     """
-    curves = []
-    for name, side in (("base", base), ("new", new)):
-        found, is_fit = measured(side.means, costs_of(side.grid, axis), side.is_drawn)
-        if not is_fit.any():
+    sides = base, new
+    fits = [measured(side.means, costs_of(side.grid, axis), side.is_drawn)[1] for side in sides]
+    is_complete: NDArray[np.bool_] = np.ones(len(base.is_drawn), dtype=np.bool_)
+    for side, fit in zip(sides, fits, strict=True):
+        is_complete &= np.all(np.any(side.is_drawn[:, fit], axis=2), axis=1)
+    if all(fit.any() for fit in fits) and not is_complete.any():
+        why = "no problem has attempts of both at all budgets"
+        return _no_area(axis, why, len(is_complete)), _no_ratio(axis, why, len(is_complete))
+    first, second = (_complete(side, axis, is_complete, fit) for side, fit in zip(sides, fits, strict=True))
+    for name, found in (("base", first), ("new", second)):
+        if not found.means.shape[1]:
             why = f"{axis} of {name} is unknown or nothing at every budget"
             return _no_area(axis, why), _no_ratio(axis, why)
-        curves.append(found)
-    n_units = len(base.is_drawn) if groups is None else len(np.unique(groups))
-    first, second = curves
-    all_once = np.ones((1, len(base.is_drawn)))
+    n, n_left_out = int(is_complete.sum()), int((~is_complete).sum())
+    groups = None if groups is None else groups[is_complete]
+    all_once = np.ones((1, n))
     points = first.curve(all_once), second.curve(all_once)
     reached = common_accuracies(*points)
     at = round_accuracies(*reached) if reached else np.zeros(0)
 
-    def statistic(weights: Floats) -> Floats:
-        one, other = first.curve(weights), second.curve(weights)
-        overall = [area_between(one, other)[:, None], log_ratio(one, other)[:, None]]
-        return np.hstack([*overall, _at(at, other) - _at(at, one)])
-
-    value, low, high, undefined = _estimate(statistic, len(base.is_drawn), groups, n_units, level, n_resamples, seed)
-    area = _area(axis, points, value[0], (low[0], high[0]), undefined[0])
+    estimate = _estimate(first, second, at, groups, level, n_resamples, seed)
+    value, low, high = estimate.value, estimate.low, estimate.high
+    undefined = estimate.n_undefined / n_resamples
+    area = _area(axis, points, value[0], (low[0], high[0]), undefined[0], n_left_out)
     if reached is None:
-        return area, _no_ratio(axis, _no_common_accuracy(*points))
+        return area, _no_ratio(axis, _no_common_accuracy(*points), n_left_out)
     ratio = Ratio(
         axis,
         2.0 ** float(value[1]),
@@ -119,8 +128,15 @@ def over_compute(
         *reached,
         float(undefined[1]),
         tuple(_rows(at, points, value[2:], low[2:], high[2:])),
+        n_left_out=n_left_out,
     )
     return area, ratio
+
+
+def _complete(side: Side, axis: str, is_complete: NDArray[np.bool_], is_fit: NDArray[np.bool_]) -> Measured:
+    """The curve of the complete problems at the budgets that fit, where their compute is something."""
+    drawn, costs = side.is_drawn[is_complete][:, is_fit], costs_of(side.grid, axis)[is_complete][:, is_fit]
+    return measured(side.means[is_complete][:, is_fit], costs, drawn)[0]
 
 
 def round_accuracies(low: float, high: float) -> Floats:
@@ -133,15 +149,74 @@ def round_accuracies(low: float, high: float) -> Floats:
     return np.array([(low + high) / 2])
 
 
+def _statistic(base: Measured, new: Measured, at: Floats) -> Statistic:
+    """Weights of shape (R, P) to the area, log2 of the ratio, and that at each accuracy: (R, 2 + accuracies)."""
+
+    def found(weights: Floats) -> Floats:
+        one, other = base.curve(weights), new.curve(weights)
+        overall = [area_between(one, other)[:, None], log_ratio(one, other)[:, None]]
+        return np.hstack([*overall, _at(at, other) - _at(at, one)])
+
+    return found
+
+
 def _estimate(
-    statistic: Any, n: int, groups: NDArray[Any] | None, n_units: int, level: float, n_resamples: int, seed: int
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """The statistic, its interval and the share of resamples without a value; one unit has no interval."""
-    if n_units < 2:
+    base: Measured,
+    new: Measured,
+    at: Floats,
+    groups: NDArray[Any] | None,
+    level: float,
+    n_resamples: int,
+    seed: int,
+) -> Estimate:
+    """The statistic with its interval; one unit has none."""
+    n, statistic = len(base.means), _statistic(base, new, at)
+    units = n_units(n, groups)
+    if units < FEWEST_UNITS:
         value = statistic(np.ones((1, n)))[0]
-        return value, np.full(value.shape, np.nan), np.full(value.shape, np.nan), np.zeros(value.shape)
+        unknown = np.full(value.shape, np.nan)
+        return Estimate(value, unknown, unknown, unknown, np.zeros(value.shape, dtype=np.int64))
     found = bootstrap(statistic, n, groups=groups, level=level, n_resamples=n_resamples, seed=seed)
-    return found.value, found.low, found.high, found.n_undefined / n_resamples
+    moved = (_moved(base, new, at) - found.value) * (n + 1) * least_pull(n)
+    return _no_surer_than_one_problem(found, moved, units, level)
+
+
+def _moved(base: Measured, new: Measured, at: Floats) -> Floats:
+    """The statistic with one problem more, of shape (4, 2 + accuracies): one that is to one of the runs as problems are
+    on average, and that the other never solves, or always."""
+    ours, theirs = base.means.mean(axis=0), new.means.mean(axis=0)
+    first = _with_more(base, np.array([0 * ours, 0 * ours + 1, ours, ours]))
+    second = _with_more(new, np.array([theirs, theirs, 0 * theirs, 0 * theirs + 1]))
+    return _statistic(first, second, at)(np.hstack([np.ones((4, len(base.means))), np.eye(4)]))
+
+
+def _with_more(side: Measured, means: Floats) -> Measured:
+    """The curve with problems more, of these ``means`` and average compute."""
+    costs, counts = (np.tile(part.mean(axis=0), (len(means), 1)) for part in (side.costs, side.counts))
+    return Measured(np.vstack([side.means, means]), np.vstack([side.costs, costs]), np.vstack([side.counts, counts]))
+
+
+def _no_surer_than_one_problem(found: Estimate, moved: Floats, units: int, level: float) -> Estimate:
+    """The estimate with ends no nearer than one problem that changed altogether would set them (see `ALIKE`).
+
+    ``moved`` of shape (4, ...) says what four such problems change. Resamples cannot hold what was never drawn.
+    """
+    ends = []
+    for sign, end in ((-1, found.low), (1, found.high)):
+        least = np.max(np.where(np.isnan(moved), 0.0, sign * moved), axis=0)
+        half = np.array([_half(*pair, units, level) for pair in zip(least.ravel(), found.se.ravel(), strict=True)])
+        out = found.value + sign * half.reshape(end.shape)
+        is_bound = least > found.se
+        ends.append(np.where(is_bound, sign * np.maximum(sign * out, sign * end), end))
+    return replace(found, low=ends[0], high=ends[1])
+
+
+def _half(least: float, se: float, units: int, level: float) -> float:
+    """How far out an end lies whose standard error is filled up to ``least`` by two made-up problems."""
+    if not least > se:  # NaN too
+        return 0.0
+    filled = (least**2 - se**2) / 2
+    return float(t.ppf((1 + level) / 2, freedom(least**2, 2 * filled**2, units))) * least
 
 
 def _at(levels: Floats, curve: tuple[Floats, Floats]) -> Floats:
@@ -166,14 +241,16 @@ def _rows(at: Floats, points: Any, value: Floats, low: Floats, high: Floats) -> 
     ]
 
 
-def _area(axis: str, points: Any, value: float, ends: tuple[float, float], undefined: float) -> Area:
+def _area(axis: str, points: Any, value: float, ends: tuple[float, float], undefined: float, n_left_out: int) -> Area:
     low = max(float(curve[0][0, 0]) for curve in points)
     high = min(float(curve[0][0, -1]) for curve in points)
     if np.isnan(value):
         spans = [f"{2 ** curve[0][0, 0]:,.4g} to {2 ** curve[0][0, -1]:,.4g}" for curve in points]
-        return _no_area(axis, f"no range of compute that both spent: base {spans[0]}, new {spans[1]} {axis}")
-    ci_low, ci_high = (None if np.isnan(end) else float(end) for end in ends)
-    return Area(axis, float(value), ci_low, ci_high, 2.0**low, 2.0**high, float(undefined))
+        return _no_area(
+            axis, f"no range of compute that both spent: base {spans[0]}, new {spans[1]} {axis}", n_left_out
+        )
+    ci_low, ci_high = known(np.clip(ends[0], -1, 1)), known(np.clip(ends[1], -1, 1))
+    return Area(axis, known(value), ci_low, ci_high, 2.0**low, 2.0**high, float(undefined), n_left_out=n_left_out)
 
 
 def _no_common_accuracy(base: tuple[Floats, Floats], new: tuple[Floats, Floats]) -> str:
@@ -184,12 +261,12 @@ def _no_common_accuracy(base: tuple[Floats, Floats], new: tuple[Floats, Floats])
     return f"no accuracy that both reach: base {spans[0]}, new {spans[1]}"
 
 
-def _no_area(axis: str, why: str) -> Area:
-    return Area(axis, None, None, None, None, None, None, why)
+def _no_area(axis: str, why: str, n_left_out: int = 0) -> Area:
+    return Area(axis, None, None, None, None, None, None, why, n_left_out)
 
 
-def _no_ratio(axis: str, why: str) -> Ratio:
-    return Ratio(axis, None, None, None, None, None, None, (), why)
+def _no_ratio(axis: str, why: str, n_left_out: int = 0) -> Ratio:
+    return Ratio(axis, None, None, None, None, None, None, (), why, n_left_out)
 
 
 def _power(exponent: float) -> float | None:

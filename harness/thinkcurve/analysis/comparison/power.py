@@ -21,6 +21,9 @@ from thinkcurve.analysis.basis.grid import Floats
 POWER = 0.8
 """The chance of seeing a difference that a design is asked for (Cohen 1988, section 2.4)."""
 ALPHA = 0.05
+FEWEST_PROBLEMS = 10
+"""No fewer are ever said to be enough: what fewer tell of their own spread is too little to plan by."""
+ROUNDING = 1e-12
 
 
 class Variance(msgspec.Struct, frozen=True):
@@ -36,39 +39,35 @@ class Variance(msgspec.Struct, frozen=True):
     within: float | None
 
 
-def detectable_difference(
-    n: int,
-    *,
-    between: float,
-    within_base: float = 0.0,
-    within_new: float = 0.0,
-    k_base: int = 1,
-    k_new: int = 1,
-    alpha: float = ALPHA,
-    power: float = POWER,
+def variance_with(
+    *, between: float, within_base: float = 0.0, within_new: float = 0.0, k_base: int = 1, k_new: int = 1
 ) -> float:
-    """The smallest difference that ``n`` problems with K samples each show with the wanted power, two-sided.
+    """The variance of one problem's difference, K samples of each model (Miller 2024, section 5)."""
+    return between + within_base / k_base + within_new / k_new
+
+
+def detectable_difference(n: int, variance: float, *, alpha: float = ALPHA, power: float = POWER) -> float:
+    """The smallest difference that ``n`` problems of this ``variance`` each show with the wanted power, two-sided.
 
     Miller 2024, equation 9 solved for the difference; shares between 0 and 1, not points.
     """
-    variance = between + within_base / k_base + within_new / k_new
     return _quantiles(alpha, power) * math.sqrt(variance / n)
 
 
-def problems_needed(
-    difference: float,
-    *,
-    between: float,
-    within_base: float = 0.0,
-    within_new: float = 0.0,
-    k_base: int = 1,
-    k_new: int = 1,
-    alpha: float = ALPHA,
-    power: float = POWER,
-) -> float:
-    """How many problems show a ``difference`` with the wanted power; not rounded (Miller 2024, equation 9)."""
-    variance = between + within_base / k_base + within_new / k_new
+def problems_needed(difference: float, variance: float, *, alpha: float = ALPHA, power: float = POWER) -> float:
+    """How many problems show a ``difference`` with the wanted power; not rounded (Miller 2024, equation 9).
+
+    By normal quantiles, so too few where they are few: `problems_enough` is what a study should have.
+    """
     return _quantiles(alpha, power) ** 2 * variance / difference**2
+
+
+def problems_enough(difference: float, variance: float, *, alpha: float = ALPHA, power: float = POWER) -> int:
+    """The fewest problems, `FEWEST_PROBLEMS` at least, that show a ``difference`` with the wanted power by t."""
+    n = max(FEWEST_PROBLEMS, math.ceil(problems_needed(difference, variance, alpha=alpha, power=power)))
+    while detectable_with(math.sqrt(variance / n), n - 1, alpha=alpha, power=power) > difference * (1 + ROUNDING):
+        n += 1
+    return n
 
 
 def samples_needed(
@@ -83,13 +82,12 @@ def samples_needed(
     return None if left <= 0 else max(1.0, within / left)
 
 
-def detectable_with(se: float, n_units: int, *, alpha: float = ALPHA, power: float = POWER) -> float:
+def detectable_with(se: float, df: float, *, alpha: float = ALPHA, power: float = POWER) -> float:
     """The smallest difference that a comparison with this standard error could have seen with the wanted power.
 
-    With t-quantiles on one degree of freedom less than there are units: for few problems the normal ones of Miller
-    promise too much.
+    With t-quantiles on the ``df`` degrees of freedom of the standard error: for few problems, or few that differ, the
+    normal ones of Miller promise too much.
     """
-    df = n_units - 1
     return float(t.ppf(1 - alpha / 2, df) + t.ppf(power, df)) * se
 
 

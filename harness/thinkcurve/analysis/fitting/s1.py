@@ -14,28 +14,22 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thinkcurve.analysis.basis.grid import Floats, Grid
+from thinkcurve.analysis.basis.interval import ROUNDING, UNKNOWN, Interval, intervals, n_units
 from thinkcurve.analysis.basis.resample import RESAMPLES, bootstrap, mean_over, ratio_over
-from thinkcurve.analysis.fitting.series import SAME_X
+from thinkcurve.analysis.fitting.series import SAME_X, complete, places_of
 from thinkcurve.budget import Control
 
 
-class Interval(msgspec.Struct, frozen=True):
-    """A figure with the ends of its BCa interval over problems; ``None`` is not known."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-
-
 class S1(msgspec.Struct, frozen=True):
-    """s1's figures of one curve.
+    """s1's figures of one curve, of the problems that have attempts at all of its budgets; ``n_left_out`` have not.
 
     ``control`` is the share of budgets whose mean thinking is within what was asked, ``control_attempts`` the share of
     attempts; both ``None`` where no number of tokens was asked or none is known. Scaling is in accuracy (0..1) per
     thinking token, as printed in the paper, and per doubling, as in its Table 3 there times 100; budgets without
     thinking are not in the second. Both are means of slopes, so they are ruled by the pairs of points that lie closest.
-    ``performance`` is the largest accuracy, of ``performance_budget``: the largest of several noisy figures, so it
-    flatters.
+    Their intervals are BCa over problems, unknown where no problem differs from another. ``performance`` is the largest
+    accuracy, of ``performance_budget`` (under control ``effort`` ``performance_effort`` is its name): the largest of
+    several noisy figures, so it flatters.
     """
 
     control: float | None
@@ -44,6 +38,9 @@ class S1(msgspec.Struct, frozen=True):
     scaling_per_doubling: Interval
     performance: float | None
     performance_budget: int | None
+    performance_effort: str | None
+    n_problems: int
+    n_left_out: int
 
 
 def control_share(spent: ArrayLike, most: ArrayLike, least: ArrayLike = 0.0) -> float:
@@ -80,18 +77,28 @@ def performance(y: ArrayLike) -> float:
 
 def s1_of(grid: Grid, *, n_resamples: int = RESAMPLES, seed: int = 0) -> S1:
     """s1's figures of a grid. Scaling is ``None`` where the thinking of some attempt is not known."""
-    tokens = grid.column("thinking_tokens")
-    by_token, by_doubling = _scalings(grid, tokens, n_resamples, seed)
-    of_settings, of_attempts = _control(grid, tokens)
-    y = mean_over(np.ones((1, len(grid.problems))), grid.means)[0]
-    if np.isnan(y).all():
-        return S1(of_settings, of_attempts, by_token, by_doubling, None, None)
+    whole = complete(grid)
+    n_left_out = len(grid.problems) - len(whole.problems)
+    if not whole.problems:
+        return S1(None, None, UNKNOWN, UNKNOWN, None, None, None, 0, n_left_out)
+    tokens = whole.column("thinking_tokens")
+    by_token, by_doubling = _scalings(whole, tokens, n_resamples, seed)
+    y = mean_over(np.ones((1, len(whole.problems))), whole.means)[0]
     best = int(np.nanargmax(y))
-    return S1(of_settings, of_attempts, by_token, by_doubling, performance(y), grid.budgets[best])
+    return S1(
+        *_control(whole, tokens),
+        by_token,
+        by_doubling,
+        performance(y),
+        grid.budgets[best],
+        grid.efforts[best],
+        len(whole.problems),
+        n_left_out,
+    )
 
 
 def _control(grid: Grid, tokens: Floats) -> tuple[float | None, float | None]:
-    asked = [i for i, budget in enumerate(grid.budgets) if budget is not None and grid.is_drawn[:, i].any()]
+    asked = [place for place in places_of(grid) if grid.budgets[place] is not None]
     spent = tokens[:, asked]
     is_drawn = grid.is_drawn[:, asked]
     if grid.control == Control.EFFORT or not asked or np.isnan(spent[is_drawn]).any():
@@ -104,7 +111,7 @@ def _control(grid: Grid, tokens: Floats) -> tuple[float | None, float | None]:
 
 def _scalings(grid: Grid, tokens: Floats, n_resamples: int, seed: int) -> tuple[Interval, Interval]:
     if np.isnan(tokens[grid.is_drawn]).any():
-        return Interval(None, None, None), Interval(None, None, None)
+        return UNKNOWN, UNKNOWN
     sums, n = np.nan_to_num(tokens).sum(axis=2), grid.drawn.astype(float)
 
     def statistic(weights: Floats) -> Floats:
@@ -113,12 +120,13 @@ def _scalings(grid: Grid, tokens: Floats, n_resamples: int, seed: int) -> tuple[
         return np.stack([scaling(x, y), scaling(doublings, y)], axis=1)
 
     found = bootstrap(statistic, len(grid.problems), groups=grid.groups, n_resamples=n_resamples, seed=seed)
-    first, second = (
-        Interval(*(known(part[i]) for part in (found.value, found.low, found.high))) for i in range(2)
-    )  # fmt: skip
+    first, second = (_told(figure) for figure in intervals(found, n_units(len(grid.problems), grid.groups)))
     return first, second
 
 
-def known(value: float | np.floating | Floats) -> float | None:
-    """A figure for a record: ``None`` for what is not known."""
-    return float(value) if np.isfinite(value) else None
+def _told(figure: Interval) -> Interval:
+    """Without ends that lie on the figure itself: resamples that do not differ say nothing of its error."""
+    if figure.value is None or figure.ci_low is None or figure.ci_high is None:
+        return figure
+    has_width = figure.ci_high - figure.ci_low > ROUNDING * max(abs(figure.value), 1.0)
+    return figure if has_width else Interval(figure.value, None, None)

@@ -1,4 +1,4 @@
-"""Where thinking longer stops paying: the gain from step to step of the ladder, and the budget that is enough."""
+"""The budget that is enough: from which on the curve is near its end."""
 
 from __future__ import annotations
 
@@ -6,80 +6,35 @@ import msgspec
 import numpy as np
 
 from thinkcurve.analysis.basis.grid import Floats, Grid
-from thinkcurve.analysis.basis.resample import FEWEST, RESAMPLES, bootstrap, draws, mean_over, ratio_over
+from thinkcurve.analysis.basis.paired import paired_difference
+from thinkcurve.analysis.basis.resample import RESAMPLES, draws, mean_over
 from thinkcurve.analysis.fitting.fits import TOLERANCE
-from thinkcurve.analysis.fitting.s1 import Interval, known
-from thinkcurve.analysis.fitting.series import SAME_X
-
-
-class Gain(msgspec.Struct, frozen=True):
-    """What one step of the ladder brings: paired over problems, so it holds more than two intervals side by side.
-
-    ``gain`` is in accuracy; ``doublings`` is log2 of the ratio of measured costs, ``per_doubling`` the gain over it:
-    unknown from a point without cost, between points of the same cost, or where a cost is not known.
-    """
-
-    start: int | None
-    end: int | None
-    gain: Interval
-    doublings: float | None
-    per_doubling: Interval
+from thinkcurve.analysis.fitting.series import complete, places_of
 
 
 class Saturation(msgspec.Struct, frozen=True):
     """The smallest budget from which on no accuracy is more than ``tolerance`` below that of the last.
 
     The last is the natural end, or the largest budget of the ladder: ``is_natural_end`` says which, for what a larger
-    budget would bring nobody measured. ``budget``, ``low`` and ``high`` (ends of the percentile interval over problems)
-    are ``None`` where only the last budget itself is that good: not reached. ``reached_in`` is the share of resamples
-    in which it is reached. ``n_resamples`` had a value at every budget; all is ``None`` where too few had.
+    budget would bring nobody measured. ``budget``, ``ci_low`` and ``ci_high`` (ends of its interval) are ``None`` where
+    only the last budget itself is that good: not reached. Under control ``effort`` they are places, and ``effort``,
+    ``effort_low`` and ``effort_high`` their names. ``has_interval`` is false where one problem or group cannot tell.
+    ``reached_in`` is the share of resamples over problems in which it is reached, ``None`` where too few had a value.
+    Only the ``n_problems`` with attempts at every budget are compared; ``n_left_out`` have not.
     """
 
     tolerance: float
     is_natural_end: bool
     budget: int | None
-    low: int | None
-    high: int | None
+    ci_low: int | None
+    ci_high: int | None
+    effort: str | None
+    effort_low: str | None
+    effort_high: str | None
+    has_interval: bool
     reached_in: float | None
-    n_resamples: int
-
-
-def gains_of(
-    grid: Grid, axis: str = "thinking_tokens", *, n_resamples: int = RESAMPLES, seed: int = 0
-) -> tuple[Gain, ...]:
-    """The gain from each budget of a grid to the next, with BCa intervals. Budgets without attempts are left out."""
-    places = np.flatnonzero(grid.is_drawn.any(axis=(0, 2)))
-    if len(places) < 2:
-        return ()
-    costs, n = grid.column(axis)[:, places], grid.drawn[:, places].astype(float)
-    means = grid.means[:, places]
-    sums = np.where(grid.is_drawn[:, places], costs, 0.0).sum(axis=2)  # NaN where a cost is not known
-    is_known = ~np.isnan(sums).any(axis=0)
-    sums = np.nan_to_num(sums)
-
-    def statistic(weights: Floats) -> Floats:
-        x = np.where(is_known, ratio_over(weights, sums, n), np.nan)
-        steps = np.diff(np.log2(np.where(x > 0, x, np.nan)), axis=1)
-        gain = np.diff(mean_over(weights, means), axis=1)
-        is_step = np.isfinite(steps) & (np.abs(steps) > SAME_X)
-        per = np.divide(gain, steps, out=np.full(gain.shape, np.nan), where=is_step)
-        return np.stack([gain, per, np.where(is_step, steps, np.nan)], axis=2)
-
-    found = bootstrap(statistic, len(grid.problems), groups=grid.groups, n_resamples=n_resamples, seed=seed)
-
-    def interval(step: int, which: int) -> Interval:
-        return Interval(*(known(part[step, which]) for part in (found.value, found.low, found.high)))
-
-    return tuple(
-        Gain(
-            start=grid.budgets[places[step]],
-            end=grid.budgets[places[step + 1]],
-            gain=interval(step, 0),
-            doublings=known(found.value[step, 2]),
-            per_doubling=interval(step, 1),
-        )
-        for step in range(len(places) - 1)
-    )
+    n_problems: int
+    n_left_out: int
 
 
 def saturation_of(
@@ -90,29 +45,64 @@ def saturation_of(
     n_resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Saturation | None:
-    """The saturation point of a grid; ``None`` where fewer than two budgets have attempts."""
-    places = np.flatnonzero(grid.is_drawn.any(axis=(0, 2)))
-    if len(places) < 2:
+    """The saturation point of a grid; ``None`` where fewer than two budgets have attempts, or no problem has at all.
+
+    The interval holds every budget that could be the one, by what the paired difference between the last budget and
+    each other may be (`steps_within`). Resampling the point itself would not do: where the ten problems drawn stopped
+    changing, all resamples agree, and say nothing of the others.
+    """
+    whole, places = complete(grid), places_of(grid)
+    if len(places) < 2 or not whole.problems:
         return None
-    budgets = [grid.budgets[place] for place in places]
-    means, n_problems = grid.means[:, places], len(grid.problems)
+    means, n_problems = whole.means[:, places], len(whole.problems)
     step = int(saturation_step(mean_over(np.ones((1, n_problems)), means), tolerance)[0])
-    curves = [mean_over(w, means) for w in draws(n_problems, groups=grid.groups, n_resamples=n_resamples, seed=seed)]
-    drawn = np.concatenate(curves) if curves else np.empty((0, len(places)))
-    whole = drawn[np.isfinite(drawn).all(axis=1)]
-
-    def budget_at(place: int) -> int | None:
-        return None if place == len(budgets) - 1 else budgets[place]
-
-    is_natural_end = budgets[-1] is None
-    if len(whole) < max(2, FEWEST * n_resamples):
-        return Saturation(tolerance, is_natural_end, budget_at(step), None, None, None, len(whole))
-    steps = saturation_step(whole, tolerance)
-    low, high = np.quantile(steps, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf").astype(int)
-    reached = float((steps < len(budgets) - 1).mean())
+    found = steps_within(whole, tolerance, level)
+    low, high = found or (len(places) - 1,) * 2
+    drawn = [mean_over(w, means) for w in draws(n_problems, groups=whole.groups, n_resamples=n_resamples, seed=seed)]
+    steps = saturation_step(np.concatenate(drawn), tolerance) if drawn else np.empty(0)
+    # the last budget itself stands for "not reached"
+    budgets = [grid.budgets[place] for place in places[:-1]] + [None]
+    efforts = [grid.efforts[place] for place in places[:-1]] + [None]
     return Saturation(
-        tolerance, is_natural_end, budget_at(step), budget_at(int(low)), budget_at(int(high)), reached, len(whole)
+        tolerance,
+        grid.budgets[places[-1]] is None,
+        budgets[step],
+        budgets[low],
+        budgets[high],
+        efforts[step],
+        efforts[low],
+        efforts[high],
+        found is not None,
+        float((steps < len(places) - 1).mean()) if len(steps) >= 2 and found is not None else None,
+        n_problems,
+        len(grid.problems) - n_problems,
     )
+
+
+def steps_within(grid: Grid, tolerance: float, level: float) -> tuple[int, int] | None:
+    """The first and the last place, among the budgets with attempts, at which saturation may be.
+
+    A budget is surely short where its paired difference to the last is above ``tolerance`` at its lower end, and may be
+    short where the upper end is. The point lies behind the last that is surely short, and no further than behind the
+    last that may be. Of these the second errs in (1 - level) / 2 of studies at most: it takes one true shortfall to be
+    missed. The first could err at any budget, so its share of the error is split among them (Bonferroni). ``None``
+    where there is one problem or group, which has no interval.
+    """
+    places = places_of(grid)
+    gaps = (grid.means[:, places[-1:]] - grid.means[:, places[:-1]]).T
+    alpha = 1 - level
+    surely, maybe = -1, -1
+    for i, gap in enumerate(gaps):
+        is_single = bool((grid.drawn[:, places[[i, -1]]] == 1).all())
+        wide, plain = (
+            paired_difference(gap, level=1 - error, groups=grid.groups, is_single=is_single)
+            for error in (alpha / len(gaps), alpha)
+        )
+        if wide.ci_low is None or plain.ci_high is None:
+            return None
+        surely = i if wide.ci_low > tolerance else surely
+        maybe = i if plain.ci_high > tolerance else maybe
+    return surely + 1, max(maybe, surely) + 1
 
 
 def saturation_step(curves: Floats, tolerance: float) -> Floats:

@@ -14,7 +14,7 @@ MOST_STEPS = 150
 GRADIENT_TOLERANCE = 1e-6
 """Cosine of the angle between residuals and each derivative at a minimum, as MINPACK's gtol (More 1978)."""
 SMALLEST = 1e-12
-"""Root mean square of weighted residuals that counts as a perfect fit."""
+"""Root mean square of residuals, by their weights, that counts as a perfect fit."""
 
 
 class Solution(NamedTuple):
@@ -44,13 +44,14 @@ def solve(form: Form, u: Floats, target: Floats, weight: Floats, start: Floats, 
             break
         at, us, ys, ws = theta[rows], u[rows], target[rows], weight[rows]
         gradient, curvature, is_free, is_flat = _derivatives(form, us, ys, ws, at, is_log)
-        is_converged[rows] = is_flat | (rss[rows] <= SMALLEST**2 * us.shape[1])
+        is_converged[rows] = is_flat
         new = np.clip(at + _step(gradient, curvature, is_free, damping[rows]), form.low, form.high)
         found = _rss(form, us, ys, ws, new, is_log)
         is_better = found <= rss[rows]
         is_stuck = is_better & np.all(np.abs(new - at) <= 1e-13 * (1 + np.abs(at)), axis=1)
         theta[rows] = np.where(is_better[:, None], new, at)
         rss[rows] = np.where(is_better, found, rss[rows])
+        is_converged[rows] |= rss[rows] <= SMALLEST**2 * ws.sum(axis=1)
         damping[rows] *= np.where(is_better, 0.2, 5.0)
         rows = rows[~(is_converged[rows] | is_stuck) & (damping[rows] < 1e12)]
         damping = np.maximum(damping, 1e-12)

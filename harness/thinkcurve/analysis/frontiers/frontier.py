@@ -7,17 +7,21 @@ difference knows that what is hard for one is hard for the other. Costs are draw
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from thinkcurve.analysis.basis.accuracy import accuracy
+from thinkcurve.analysis.basis.accuracy import accuracy, shares
 from thinkcurve.analysis.basis.axes import AXES
+from thinkcurve.analysis.basis.between import accuracy_at, cost_to_reach
 from thinkcurve.analysis.basis.grid import Floats
-from thinkcurve.analysis.basis.resample import RESAMPLES, bootstrap, mean_over, ratio_over
+from thinkcurve.analysis.basis.interval import FEWEST_UNITS, Interval, intervals, known
+from thinkcurve.analysis.basis.percentiles import percentiles
+from thinkcurve.analysis.basis.resample import RESAMPLES, Estimate, bootstrap, mean_over, ratio_over
 from thinkcurve.analysis.frontiers.pareto import is_undominated, membership
 from thinkcurve.analysis.frontiers.points import Points
-from thinkcurve.analysis.frontiers.reach import accuracy_at, cost_to_reach
 from thinkcurve.analysis.frontiers.sizes import Versus, compare_sizes
 from thinkcurve.budget import effort_of
 
@@ -25,54 +29,59 @@ N_COSTS, N_TARGETS = 4, 4
 """Costs and accuracies that are chosen where none are asked for."""
 EVEN = (0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 """Steps of accuracy on which chosen targets lie."""
+MOST_PAIRS = 8
+"""Pairs of sizes that are compared: a hundred models have 4,950."""
+STEPS = 8
+"""Steps between two points of a ladder at which the interval of the accuracy is found."""
+LEAST = 0.05
+"""A point that is on the frontier in fewer resamples than this share is not near it."""
 
 
 class Candidate(msgspec.Struct, frozen=True):
     """One point: a model at a budget. ``cost`` is the mean of an attempt alone, ``None`` where unknown.
 
     ``is_on_frontier`` says whether no other point costs no more and is no less accurate, ``probability`` in what share
-    of resamples that is so (`thinkcurve.analysis.frontiers.pareto.membership`).
+    of resamples that is so (`thinkcurve.analysis.frontiers.pareto.membership`), ``None`` where there is one problem (or
+    outer group): it says nothing of others.
     """
 
     entry: int
     budget: int | None
     effort: str | None
     n_attempts: int
-    accuracy: float
-    ci_low: float
-    ci_high: float
+    accuracy: Interval
     cost: float | None
     is_on_frontier: bool
     probability: float | None
 
 
 class AtEqualCost(msgspec.Struct, frozen=True):
-    """The accuracy of an entry at a cost, between its points; ``None`` where its ladder does not reach that cost.
+    """The accuracy of an entry at a cost, between its points; no value where its ladder does not reach that cost.
 
-    The interval (BCa) is ``None`` too where more than a tenth of the resamples do not.
+    The interval is BCa, costs drawn with the problems, and no narrower than that of the problems' accuracies at the
+    costs of the data (`thinkcurve.analysis.basis.accuracy.shares`), which allows for problems that were not drawn. It
+    is ``None`` where more than a tenth of the resamples do not reach that cost.
     """
 
     entry: int
     cost: float
-    accuracy: float | None
-    ci_low: float | None
-    ci_high: float | None
+    accuracy: Interval
 
 
 class CostToReach(msgspec.Struct, frozen=True):
-    """What it costs an entry to reach an accuracy.
+    """What it costs an entry to reach an accuracy, its curve made to rise (isotonic, as where two runs are compared).
 
-    ``cost`` is ``None`` where it does not, and the ends of the interval (percentiles of the resamples) are where that
-    one does not; ``not_reached`` is the share of resamples that do not. ``is_at_most``: its cheapest point is there
-    already, so the cost is an upper bound.
+    ``cost`` has no value where it does not, and the ends of its interval are ``None`` where that one does not. The
+    interval is of percentiles of the resamples, and no narrower than where the ends of the accuracy's own interval
+    reach the target, at the costs of the data: they allow for problems that were not drawn. ``not_reached`` is the
+    share of resamples that do not reach it, ``None`` where there is one problem. ``is_at_most``: its cheapest point is
+    there already, so the cost is an upper bound.
     """
 
     entry: int
     target: float
-    cost: float | None
-    ci_low: float | None
-    ci_high: float | None
-    not_reached: float
+    cost: Interval
+    not_reached: float | None
     is_at_most: bool
 
 
@@ -85,13 +94,18 @@ class SizeComparison(msgspec.Struct, frozen=True):
 
 
 class OnAxis(msgspec.Struct, frozen=True):
-    """The frontier on one measure of compute. ``entries_unknown`` have no known cost on it and take no part."""
+    """The frontier on one measure of compute. ``entries_unknown`` have no known cost on it and take no part.
+
+    ``sizes`` are up to `MOST_PAIRS` of ``n_pairs`` pairs: those of models near the frontier and of sizes next to each
+    other first.
+    """
 
     axis: str
     points: tuple[Candidate, ...]
     at_cost: tuple[AtEqualCost, ...]
     to_reach: tuple[CostToReach, ...]
     sizes: tuple[SizeComparison, ...]
+    n_pairs: int
     entries_unknown: tuple[int, ...]
 
 
@@ -113,15 +127,19 @@ def on_axis(
     cost, value = points.cost(points.everything, axis), points.accuracy(points.everything)
     drawn = points.resamples(axis, n_resamples=n_resamples, seed=seed)
     unknown = tuple(i for i in range(len(points.entries)) if np.isnan(cost[0, points.of(i)]).all())
-    known = [i for i in range(len(points.entries)) if i not in unknown]
+    priced = [i for i in range(len(points.entries)) if i not in unknown]
     at = np.asarray(round_costs(cost[0]) if costs is None else costs, dtype=float)
     to = np.asarray(round_targets(value[0][~np.isnan(cost[0])]) if targets is None else targets, dtype=float)
+    candidates = _candidates(points, cost, value, drawn, level)
+    pairs = _pairs(points, candidates, priced)
+    compared = sorted(pairs[:MOST_PAIRS], key=lambda pair: [points.entries[i].active_parameters or 0 for i in pair])
     return OnAxis(
         axis,
-        _candidates(points, cost, value, drawn, level),
-        _at_cost(points, known, axis, at, level, n_resamples, seed),
-        tuple(r for i in known for r in _to_reach(points, i, (cost, value), drawn, to, level)),
-        _sizes(points, (cost, value), drawn, level),
+        candidates,
+        _at_cost(points, priced, axis, at, level, n_resamples, seed),
+        tuple(r for i in priced for r in _to_reach(points, i, (cost, value), drawn, to, level)),
+        tuple(_versus(points, pair, (cost, value), drawn, level) for pair in compared),
+        len(pairs),
         unknown,
     )
 
@@ -137,24 +155,21 @@ def _candidates(
     points: Points, cost: Floats, value: Floats, drawn: tuple[Floats, Floats], level: float
 ) -> tuple[Candidate, ...]:
     is_on = is_undominated(cost, value)[0]
-    shares = membership(*drawn)
+    chances = membership(*drawn)
     found = []
     for n, (member, place) in enumerate(zip(points.member, points.place, strict=True)):
         grid = points.entries[member].grid
         got = accuracy(grid.right[:, place], grid.drawn[:, place], level=level, groups=points.groups)
-        budget = grid.budgets[place]
         found.append(
             Candidate(
                 int(member),
-                budget,
-                effort_of(budget, grid.control),
+                grid.budgets[place],
+                effort_of(grid.budgets[place], grid.control),
                 int(grid.drawn[:, place].sum()),
-                got.mean,
-                got.ci_low,
-                got.ci_high,
-                _known(cost[0, n]),
+                Interval(got.mean, got.ci_low, got.ci_high),
+                known(cost[0, n]),
                 bool(is_on[n]),
-                _known(shares[n]),
+                known(chances[n]) if points.n_units >= FEWEST_UNITS else None,
             )
         )
     return tuple(found)
@@ -175,11 +190,35 @@ def _at_cost(
     found = bootstrap(
         statistic, len(points.problems), groups=points.groups, level=level, n_resamples=n_resamples, seed=seed
     )
-    return tuple(
-        AtEqualCost(entry, float(cost), _known(found.value[e, k]), _known(found.low[e, k]), _known(found.high[e, k]))
-        for e, entry in enumerate(entries)
-        for k, cost in enumerate(at)
-    )
+    costs = points.cost(points.everything, axis)
+    fixed = [_at_costs_of_the_data(points, n, costs[:, n], at, level) for n in own]
+    low = np.minimum(found.low, np.stack([ends[0] for ends in fixed]))
+    high = np.maximum(found.high, np.stack([ends[1] for ends in fixed]))
+    widened = Estimate(found.value, low, high, found.se, found.n_undefined)
+    shown = iter(intervals(widened, points.n_units))
+    return tuple(AtEqualCost(entry, float(cost), next(shown)) for entry in entries for cost in at)
+
+
+def _at_costs_of_the_data(
+    points: Points, own: NDArray[np.int64], costs: Floats, at: Floats, level: float
+) -> tuple[Floats, Floats]:
+    """The interval of the accuracies of problems at costs ``at`` of shape (K,), as if those of points, of shape (1, B),
+    were certain. Between two points a problem has the attempts of both."""
+    means = points.means[:, own]
+    of_problems = accuracy_at(np.broadcast_to(costs, means.shape), means, at).T
+    most = 2.0 * points.drawn[:, own].sum(axis=0).max()
+    found = shares(of_problems, groups=points.groups, level=level, most=most)
+    return found.low, found.high
+
+
+def _finely(costs: Floats) -> Floats:
+    """The known costs of a ladder with `STEPS` steps from each to the next, even as accuracy is straight over them."""
+    known_costs = np.unique(costs[~np.isnan(costs)])
+    steps = [
+        np.geomspace(low, high, STEPS + 1) if low > 0 else np.linspace(low, high, STEPS + 1)
+        for low, high in pairwise(known_costs)
+    ]
+    return np.unique(np.concatenate([known_costs, *steps]))
 
 
 def _to_reach(
@@ -193,46 +232,48 @@ def _to_reach(
     own = points.of(entry)
     value = cost_to_reach(data[0][:, own], data[1][:, own], targets)[0]
     draws = cost_to_reach(drawn[0][:, own], drawn[1][:, own], targets)
+    found = percentiles(value, draws, points.n_units, level=level)
+    at = _finely(data[0][0, own])
+    band = _at_costs_of_the_data(points, own, data[0][:, own], at, level)
+    last, first = (cost_to_reach(at[None], end[None], targets)[0] for end in band)
+    low, high = np.minimum(found.low, first), np.maximum(found.high, last)
+    costs = intervals(Estimate(value, low, high, found.se, found.n_undefined), points.n_units)
     cheapest = np.nanmin(data[0][0, own])
-    found = []
-    for k, target in enumerate(targets):
-        ends = [np.quantile(draws[:, k], q, method="inverted_cdf") for q in ((1 - level) / 2, (1 + level) / 2)]
-        found.append(
-            CostToReach(
-                entry,
-                float(target),
-                _known(value[k]),
-                _known(ends[0]),
-                _known(ends[1]),
-                float(np.isinf(draws[:, k]).mean()),
-                bool(value[k] == cheapest),
-            )
-        )
-    return found
+    never = [known(share) if points.n_units >= FEWEST_UNITS else None for share in np.isinf(draws).mean(axis=0)]
+    return [
+        CostToReach(entry, float(target), costs[k], never[k], bool(value[k] == cheapest))
+        for k, target in enumerate(targets)
+    ]
 
 
-def _sizes(
-    points: Points, data: tuple[Floats, Floats], drawn: tuple[Floats, Floats], level: float
-) -> tuple[SizeComparison, ...]:
-    """Every pair of entries under one control whose models are known to be of different size."""
-    by_size = sorted(
-        (entry.active_parameters, i) for i, entry in enumerate(points.entries) if entry.active_parameters is not None
-    )
+def _pairs(points: Points, candidates: Sequence[Candidate], priced: Sequence[int]) -> list[tuple[int, int]]:
+    """The pairs of entries under one control whose models are known to be of different size, smaller first.
 
-    def of(entry: int, pair: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
-        own = points.of(entry)
-        own = own[~np.isnan(data[0][0, own])]
-        return pair[0][:, own], pair[1][:, own]
+    In the order in which they are worth a look: first those whose models are both near the frontier, and of these those
+    of sizes next to each other.
+    """
+    by_size = sorted((size, i) for i in priced if (size := points.entries[i].active_parameters) is not None)
+    rank = {size: place for place, size in enumerate(sorted({size for size, _ in by_size}))}
+    near = {c.entry for c in candidates if c.is_on_frontier or (c.probability or 0.0) >= LEAST}
+    found = [
+        (small not in near or large not in near, rank[other] - rank[size], place, small, large)
+        for place, (size, small) in enumerate(by_size)
+        for other, large in by_size[place + 1 :]
+        if other != size and points.entries[small].grid.control == points.entries[large].grid.control
+    ]
+    return [pair[-2:] for pair in sorted(found)]
 
-    found = []
-    for place, (size, small) in enumerate(by_size):
-        for other, large in by_size[place + 1 :]:
-            is_alike = points.entries[small].grid.control == points.entries[large].grid.control
-            if other == size or not is_alike or not all(of(i, data)[0].size for i in (small, large)):
-                continue
-            result = compare_sizes(of(small, data), of(large, data), of(small, drawn), of(large, drawn), level=level)
-            found.append(SizeComparison(small, large, result))
-    return tuple(found)
+
+def _versus(
+    points: Points,
+    pair: tuple[int, int],
+    data: tuple[Floats, Floats],
+    drawn: tuple[Floats, Floats],
+    level: float,
+) -> SizeComparison:
+    own = [n[~np.isnan(data[0][0, n])] for n in map(points.of, pair)]
+    value, draws = ([(both[0][:, n], both[1][:, n]) for n in own] for both in (data, drawn))
+    return SizeComparison(*pair, compare_sizes(*value, *draws, units=points.n_units, level=level))
 
 
 def round_costs(costs: Floats) -> tuple[float, ...]:
@@ -255,7 +296,3 @@ def round_targets(accuracies: Floats) -> tuple[float, ...]:
     step = next((s for s in EVEN if (high - low) / s >= N_TARGETS + 1), EVEN[-1])
     steps = np.linspace(low, high, N_TARGETS + 2)[1:-1]
     return tuple(sorted({t for x in steps if low < (t := round(round(x / step) * step, 4)) <= high}))
-
-
-def _known(figure: float) -> float | None:
-    return float(figure) if np.isfinite(figure) else None

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from thinkcurve.analysis.basis.axes import costs_of
 from thinkcurve.analysis.basis.grid import Counts, Floats, Grid
+from thinkcurve.analysis.basis.interval import n_units
 from thinkcurve.analysis.basis.resample import RESAMPLES, draws, mean_over, ratio_over
 
 
@@ -61,6 +62,11 @@ class Points:
         if not self.problems:
             return None
         return next((e.grid.groups for e in self.entries if e.grid.groups is not None), None)
+
+    @property
+    def n_units(self) -> int:
+        """How many units a resample draws: outer groups where there are any, else problems."""
+        return n_units(len(self.problems), self.groups)
 
     def of(self, entry: int) -> NDArray[np.int64]:
         """The points of an entry."""

@@ -5,22 +5,23 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
+from thinkcurve.analysis.basis.between import accuracy_at
 from thinkcurve.analysis.basis.grid import Floats
+from thinkcurve.analysis.basis.interval import FEWEST_UNITS, UNKNOWN, Interval, difference_intervals, intervals, known
+from thinkcurve.analysis.basis.percentiles import percentiles
 from thinkcurve.analysis.basis.resample import FEWEST
-from thinkcurve.analysis.frontiers.reach import accuracy_at
 
 N_COSTS = 33
 """Places at which two curves are compared, evenly over the logarithm of cost."""
 
 
 class AtCost(msgspec.Struct, frozen=True):
-    """Two models at one cost: the larger's accuracy less the smaller's, its percentile interval, and the share of
-    resamples in which the larger is better (equal ones half). ``None`` where too few resamples reach that cost."""
+    """Two models at one cost: the larger's accuracy less the smaller's, and the share of resamples in which the larger
+    is better (equal ones half). No interval, and ``None``, where too few resamples reach that cost, or there is one
+    problem (or outer group) only."""
 
     cost: float
-    difference: float
-    ci_low: float | None
-    ci_high: float | None
+    difference: Interval
     p_larger_better: float | None
 
 
@@ -32,10 +33,8 @@ class Extremes(msgspec.Struct, frozen=True):
     large_cost: float
     small_accuracy: float
     large_accuracy: float
-    difference: float
-    ci_low: float
-    ci_high: float
-    p_larger_better: float
+    difference: Interval
+    p_larger_better: float | None
 
 
 class Versus(msgspec.Struct, frozen=True):
@@ -45,46 +44,48 @@ class Versus(msgspec.Struct, frozen=True):
     compares them over these. ``larger_from`` is the cost from which on the larger is better up to ``high``; ``None``
     where at ``high`` it is not. It is ``low`` itself where the larger is better throughout. Its interval is of the
     resamples, ``None`` standing for "never"; ``p_larger_at_end`` is the share of them in which the larger is better
-    at ``high``.
+    at ``high``, ``None`` where there is one problem only and nothing is known of others.
     """
 
     low: float | None
     high: float | None
     at: tuple[AtCost, ...]
-    larger_from: float | None
-    larger_from_low: float | None
-    larger_from_high: float | None
+    larger_from: Interval
     p_larger_at_end: float | None
     extremes: Extremes
 
 
+Curve = tuple[Floats, Floats]
+"""Costs and accuracies, each of shape (R, B)."""
+
+
 def compare_sizes(
-    small: tuple[Floats, Floats],
-    large: tuple[Floats, Floats],
-    small_draws: tuple[Floats, Floats],
-    large_draws: tuple[Floats, Floats],
-    *,
-    level: float = 0.95,
+    small: Curve, large: Curve, small_draws: Curve, large_draws: Curve, *, units: int, level: float = 0.95
 ) -> Versus:
-    """A smaller and a larger model compared; each argument is (costs, accuracies).
+    """A smaller and a larger model compared; each curve is (costs, accuracies).
 
     The first two are of the data, of shape (1, B) each with B of its own, the others of the same R resamples of their
-    common problems, of shape (R, B). Nothing may be unknown (NaN). Costs, like accuracies, are those of the resample.
+    common problems, of shape (R, B), and ``units`` is how many were drawn: problems, or outer groups. Nothing may be
+    unknown (NaN). Costs, like accuracies, are those of the resample; intervals are
+    `thinkcurve.analysis.basis.percentiles`.
     """
     ends = [(curve[0].min(), curve[0].max()) for curve in (small, large)]
     low, high = max(end[0] for end in ends), min(end[1] for end in ends)
-    extremes = _extremes(small, large, small_draws, large_draws, level)
+    extremes = _extremes(small, large, small_draws, large_draws, units, level)
     if low > high or high <= 0:
-        return Versus(None, None, (), None, None, None, None, extremes)
+        return Versus(None, None, (), UNKNOWN, None, extremes)
     costs = _places(low, high, np.concatenate([small[0][0], large[0][0]]))
     value = (accuracy_at(*large, costs) - accuracy_at(*small, costs))[0]
     draws = accuracy_at(*large_draws, costs) - accuracy_at(*small_draws, costs)
-    at = tuple(_at(cost, v, draws[:, k], level) for k, (cost, v) in enumerate(zip(costs, value, strict=True)))
-    takeover = takeover_cost(costs, value[None])[0]
+    gaps = difference_intervals(percentiles(value, draws, units, level=level), units)
+    at = tuple(
+        AtCost(float(c), gap, _share_above(draws[:, k], units))
+        for k, (c, gap) in enumerate(zip(costs, gaps, strict=True))
+    )
     over = takeover_cost(costs, draws)
-    ends_at = [_finite(np.quantile(over, q, method="inverted_cdf")) for q in ((1 - level) / 2, (1 + level) / 2)]
-    p_end = float(np.isfinite(over).mean())
-    return Versus(float(low), float(high), at, _finite(takeover), ends_at[0], ends_at[1], p_end, extremes)
+    (larger_from,) = intervals(percentiles(takeover_cost(costs, value[None])[0], over, units, level=level), units)
+    p_end = float(np.isfinite(over).mean()) if units >= FEWEST_UNITS else None
+    return Versus(float(low), float(high), at, larger_from, p_end, extremes)
 
 
 def takeover_cost(costs: Floats, differences: Floats) -> Floats:
@@ -120,32 +121,18 @@ def _places(low: float, high: float, points: Floats) -> Floats:
     return np.unique(np.concatenate([steps, own, [low]]))
 
 
-def _at(cost: float, value: float, draws: Floats, level: float) -> AtCost:
-    known = draws[~np.isnan(draws)]
-    if len(known) < FEWEST * len(draws):
-        return AtCost(float(cost), float(value), None, None, None)
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return AtCost(float(cost), float(value), float(low), float(high), _share_above(known))
-
-
-def _extremes(
-    small: tuple[Floats, Floats],
-    large: tuple[Floats, Floats],
-    small_draws: tuple[Floats, Floats],
-    large_draws: tuple[Floats, Floats],
-    level: float,
-) -> Extremes:
+def _extremes(small: Curve, large: Curve, small_draws: Curve, large_draws: Curve, units: int, level: float) -> Extremes:
     long, short = int(small[0][0].argmax()), int(large[0][0].argmin())
     draws = large_draws[1][:, short] - small_draws[1][:, long]
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     a, b = float(small[1][0, long]), float(large[1][0, short])
+    (gap,) = difference_intervals(percentiles(np.asarray(b - a), draws, units, level=level), units)
     costs = float(small[0][0, long]), float(large[0][0, short])
-    return Extremes(*costs, a, b, b - a, float(low), float(high), _share_above(draws))
+    return Extremes(*costs, a, b, gap, _share_above(draws, units))
 
 
-def _share_above(differences: Floats) -> float:
-    return float((differences > 0).mean() + 0.5 * (differences == 0).mean())
-
-
-def _finite(cost: float) -> float | None:
-    return float(cost) if np.isfinite(cost) else None
+def _share_above(differences: Floats, units: int) -> float | None:
+    """The share of known differences above 0, equal ones half."""
+    there = differences[~np.isnan(differences)]
+    if units < FEWEST_UNITS or len(there) < FEWEST * len(differences):
+        return None
+    return known((there > 0).mean() + 0.5 * (there == 0).mean())

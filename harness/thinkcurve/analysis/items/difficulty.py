@@ -24,6 +24,8 @@ from thinkcurve.analysis.basis.grid import Floats, Grid
 
 FIFTHS = 5
 FEWEST_PROBLEMS = 2 * FIFTHS
+NEAR = 0.05
+"""Of the problems, on each side of a border, tell how accurate those at the border are."""
 Source = Literal["samples", "models"]
 
 
@@ -32,11 +34,13 @@ class Difficulty:
     """How far each sample of each problem belongs to each fifth, hardest first: ``membership`` (P, S, 5).
 
     Rows sum to 1, or to 0 where nothing else tells (``n_unplaced`` problems). Problems that tie at the border of two
-    fifths belong to both by share, so that no order of problems decides.
+    fifths belong to both by share, so that no order of problems decides. ``near`` (P, S, 4) is how far each lies at
+    each border.
     """
 
     source: Source
     membership: Floats
+    near: Floats
     n_unplaced: int
 
 
@@ -52,21 +56,48 @@ def difficulty_of(grid: Grid, others: Sequence[Grid] = ()) -> Difficulty | None:
     is_placed = (~np.isnan(ease)).any(axis=1)
     if is_placed.sum() < FEWEST_PROBLEMS:
         return None
-    membership = np.stack([fifths(column) for column in ease.T], axis=1)
-    return Difficulty(source, membership, int((~is_placed).sum()))
+    membership, near = (np.stack([each(column) for column in ease.T], axis=1) for each in (fifths, borders))
+    return Difficulty(source, membership, near, int((~is_placed).sum()))
 
 
 def fifths(ease: Floats) -> Floats:
     """The share of each problem (P,) in each fifth, lowest ``ease`` first, (P, 5); NaN belongs to none."""
-    shares = np.zeros((len(ease), FIFTHS))
+    edges = np.arange(FIFTHS + 1) * (~np.isnan(ease)).sum() / FIFTHS
+    return _overlap(ease, np.stack([edges[:-1], edges[1:]]))
+
+
+def borders(ease: Floats) -> Floats:
+    """As `fifths`, the share of each problem within `NEAR` of each of the four borders, (P, 4)."""
+    n = (~np.isnan(ease)).sum()
+    edges = np.arange(1, FIFTHS) * n / FIFTHS
+    return _overlap(ease, np.stack([edges - NEAR * n, edges + NEAR * n]))
+
+
+def moved(sums: Floats, weights: Floats, at_borders: Floats) -> Floats:
+    """What each problem takes from the sum of each fifth by where it lies, (P, 5): one more hard problem moves every
+    border, and the easiest of each fifth go over to the next.
+
+    ``sums`` and ``weights`` (P, 5) are those of `parts`, ``at_borders`` (4,) the accuracy at each border. The influence
+    of a problem on a mean between two quantiles (Serfling 1980, Approximation Theorems, chapter 8), less its own part.
+    """
+    placed = weights.sum(axis=1)
+    total = weights.sum(axis=0)
+    means = np.divide(sums.sum(axis=0), total, out=np.zeros(FIFTHS), where=total > 0)
+    below = np.cumsum(weights, axis=1) - np.outer(placed, np.cumsum(total)) / max(placed.sum(), 1e-9)
+    through = below[:, :-1] * at_borders
+    taken = np.zeros(weights.shape)
+    taken[:, :-1] += through
+    taken[:, 1:] -= through
+    return taken - means * np.diff(below, axis=1, prepend=0.0)
+
+
+def _overlap(ease: Floats, edges: Floats) -> Floats:
+    """The share of each problem (P,) that lies between edges (2, E) on the ranks 0 to n of ``ease``, (P, E)."""
+    shares = np.zeros((len(ease), edges.shape[1]))
     known = ~np.isnan(ease)
-    n = int(known.sum())
-    if n == 0:
-        return shares
     rounded = np.round(ease[known], 9)
     low, high = rankdata(rounded, method="min") - 1, rankdata(rounded, method="max")
-    edges = np.arange(FIFTHS + 1) * n / FIFTHS
-    overlap = np.minimum(high[:, None], edges[1:]) - np.maximum(low[:, None], edges[:-1])
+    overlap = np.minimum(high[:, None], edges[1]) - np.maximum(low[:, None], edges[0])
     shares[known] = np.clip(overlap, 0, None) / (high - low)[:, None]
     return shares
 

@@ -13,14 +13,14 @@ priors keep what separates perfectly from running away (Mislevy 1986, Psychometr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
-from thinkcurve.analysis.basis.grid import Floats
+from thinkcurve.analysis.basis.grid import Floats, units_of
 
 Model = Literal["2pl", "1pl"]
 
@@ -133,17 +133,31 @@ def _prior(problems: Floats, kind: Model) -> float:
     return float(-(slopes**2).sum() / (2 * SLOPE_SD**2) - (problems[1] ** 2).sum() / (2 * EASINESS_SD**2))
 
 
-def without_blocks(responses: Floats, whole: Fit, *, n_blocks: int = BLOCKS, seed: int = 0) -> tuple[Floats, Floats]:
-    """Abilities and expected accuracies, each of shape (G, I), without each of G blocks of problems in turn.
+@dataclass(frozen=True, eq=False)
+class Replicates:
+    """Fits without each of G blocks of problems: abilities and expected accuracies (G, I), and each block's share of
+    all problems (G,)."""
+
+    ability: Floats
+    expected: Floats
+    share: Floats
+
+
+def without_blocks(
+    responses: Floats, whole: Fit, *, groups: NDArray[Any] | None = None, n_blocks: int = BLOCKS, seed: int = 0
+) -> Replicates:
+    """Fits without each block of problems in turn, blocks drawn at random; of whole outer groups (J,) where there are.
 
     The standard error of anything made of them is `jackknife_se`: it knows that the parameters of problems are
-    estimates too, and has the problem as its unit (delete-a-group jackknife, Kott 2001, J. Official Stat. 17:521-526).
-    A block without which the respondents are not connected any more, or one has no answer, is passed over.
+    estimates too, and has the problem, or the group, as its unit (delete-a-group jackknife, Kott 2001, J. Official
+    Stat. 17:521-526). A block without which the respondents are not connected any more, or one has no answer, is
+    passed over.
     """
-    n_problems = responses.shape[1]
-    n = min(n_blocks, n_problems)
-    block = np.random.default_rng(seed).permutation(np.arange(n_problems) % n)
-    abilities, accuracies = [], []
+    units = units_of(responses.shape[1], groups)
+    n_units = int(units.max()) + 1
+    n = min(n_blocks, n_units)
+    block = np.random.default_rng(seed).permutation(np.arange(n_units) % n)[units]
+    abilities, accuracies, sizes = [], [], []
     for left_out in range(n):
         kept = block != left_out
         asked = ~np.isnan(responses[:, kept])
@@ -152,15 +166,32 @@ def without_blocks(responses: Floats, whole: Fit, *, n_blocks: int = BLOCKS, see
         found = fit(responses, model=whole.model, weights=kept.astype(float), start=whole)
         abilities.append(found.ability)
         accuracies.append(found.expected(found.ability, kept))
-    return np.array(abilities).reshape(-1, len(responses)), np.array(accuracies).reshape(-1, len(responses))
+        sizes.append(1 - kept.mean())
+    shape = (-1, len(responses))
+    return Replicates(np.array(abilities).reshape(shape), np.array(accuracies).reshape(shape), np.array(sizes))
 
 
-def jackknife_se(replicates: Floats) -> Floats:
-    """The standard error from G values without each block in turn, of shape (G, ...); NaN for fewer than two."""
-    n = len(replicates)
-    if n < 2:
-        return np.full(replicates.shape[1:], np.nan)
-    return np.sqrt((n - 1) / n * ((replicates - replicates.mean(axis=0)) ** 2).sum(axis=0))
+def jackknife_se(whole: Floats, replicates: Floats, share: Floats) -> Floats:
+    """The standard error of ``whole`` (...) from values without each of G blocks (G, ...); NaN for fewer than two.
+
+    ``share`` (G,) is each block's share of all problems. A block's pseudo-value is an estimate from that block alone
+    (Busing, Meijer and van der Leeden 1999, Statistics and Computing 9:3-8); they are put together as clusters of
+    unlike size are elsewhere: of a plain mean this is `accuracy.shares`'s standard error by groups, CR2. (Busing's own
+    sum takes large contests to be as much surer as they are larger, which they are not where contests differ.)
+    """
+    if len(replicates) < 2:
+        return np.full(whole.shape, np.nan)
+    s = share.reshape(-1, *[1] * whole.ndim)
+    alone = whole / s - (1 / s - 1) * replicates
+    off = alone - (s * alone).sum(axis=0) / s.sum()
+    return np.sqrt(((s * off) ** 2 / (1 - s)).sum(axis=0) / share.sum())
+
+
+def jackknife_df(share: Floats) -> float:
+    """Bell and McCaffrey's degrees of freedom of `jackknife_se`: G - 1 for blocks of one size, else fewer."""
+    s = share / share.sum()
+    b = s**2 / (1 - s)
+    return float(1 / ((s**2).sum() + b.sum() ** 2 - (b**2).sum()))
 
 
 def are_connected(asked: NDArray[np.bool_]) -> bool:

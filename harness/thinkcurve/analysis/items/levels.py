@@ -1,4 +1,4 @@
-"""Accuracy by level of difficulty: a table for each (model, task, control), levels down and budgets across."""
+"""Accuracy by level of difficulty, as ``show --by level`` prints it: the accuracies of `strata`, and nothing else."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from thinkcurve.budget import budget_key, effort_of
+from thinkcurve.analysis.basis.grid import grids_of
+from thinkcurve.analysis.items.strata import Stratum, strata_by
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 class Level(msgspec.Struct, frozen=True):
     """One level: its problems, and its accuracy at each budget of the table (``None``: no attempt there)."""
 
-    level: int
+    level: int | str
     n_problems: int
     accuracies: tuple[float | None, ...]
 
@@ -33,26 +34,15 @@ class Levels(msgspec.Struct, frozen=True):
 
 def levels_of(attempts: pd.DataFrame) -> list[Levels]:
     """A table for each (model, task, control) whose problems have levels; accuracy as in `curves_of`."""
-    tables = []
-    levelled = attempts[attempts["level"].notna()]
-    for (model, task, control), rows in levelled.groupby(["model", "task", "control"], sort=False):
-        values = {None if b != b or b is None else int(b) for b in rows["budget"].unique()}
-        budgets = tuple(sorted(values, key=budget_key))
-        levels = tuple(
-            Level(
-                int(str(level).partition(".")[0]),
-                int(part["problem"].nunique()),
-                tuple(_accuracy(part, b) for b in budgets),
-            )
-            for level, part in rows.groupby("level")
-        )
-        names = tuple(effort_of(b, str(control)) for b in budgets)
-        tables.append(Levels(str(model), str(task), str(control), budgets, levels, names if any(names) else None))
-    return tables
+    found = (strata_by(grid, "level") for grid in grids_of(attempts))
+    return [
+        Levels(each.model, each.task, each.control, each.budgets, tuple(map(_level, each.strata)), each.efforts)
+        for each in found
+        if each is not None
+    ]
 
 
-def _accuracy(rows: pd.DataFrame, budget: int | None) -> float | None:
-    at = rows[rows["budget"].isna()] if budget is None else rows[rows["budget"] == budget]
-    if at.empty:
-        return None
-    return float((at["verdict"] == "correct").groupby(at["problem"]).mean().mean())
+def _level(stratum: Stratum) -> Level:
+    name: int | str = int(stratum.name) if stratum.name.lstrip("-").isdecimal() else stratum.name
+    accuracies = (None if cell is None else cell.accuracy.value for cell in stratum.cells)
+    return Level(name, int(stratum.n_problems), tuple(accuracies))

@@ -1,7 +1,7 @@
 """Accuracy at each budget by level, by outer group (a subject, a contest) and by fifths of empirical difficulty.
 
 Strata are small: each cell has its own interval, and beside it the same drawn toward what all strata have in common
-(`pooling`). Fifths of difficulty are cross-fitted (`difficulty`).
+(`pooling`). Fifths of difficulty are cross-fitted (`difficulty`); problems belong to them in part (`parts`).
 """
 
 from __future__ import annotations
@@ -13,12 +13,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from thinkcurve.analysis.basis.accuracy import shares
 from thinkcurve.analysis.basis.grid import Floats, Grid
-from thinkcurve.analysis.basis.proportions import wilson
-from thinkcurve.analysis.items.difficulty import FIFTHS, difficulty_of
+from thinkcurve.analysis.basis.interval import UNKNOWN, Interval, known
+from thinkcurve.analysis.items.difficulty import FIFTHS, Difficulty, difficulty_of, moved
+from thinkcurve.analysis.items.parts import Parts, parts
 from thinkcurve.analysis.items.pooling import pooled
 
 By = Literal["level", "group", "difficulty"]
+LABELS: tuple[Literal["level", "group"], ...] = ("level", "group")
+"""By what the table itself names."""
 NOT_POSSIBLE = (
     "not possible: it needs a second sample of the problems, or a second model on them, to tell how hard each is "
     "apart from the attempts that are scored; and 10 problems"
@@ -28,17 +32,13 @@ NOT_POSSIBLE = (
 class Cell(msgspec.Struct, frozen=True):
     """A stratum at a budget. ``n_problems`` and ``n_attempts`` count what was scored (in fifths, by share).
 
-    ``se`` is clustered by problem, ``None`` for fewer than two; the interval is Wilson's on the effective number.
-    ``pooled`` and its interval are drawn toward the other strata; ``None`` for fewer than three strata.
+    The problem is the cluster, or the outer group where there are any; within a group, the problem. ``se`` is ``None``
+    for fewer than two clusters. ``pooled`` is drawn toward the other strata; unknown for fewer than three of them.
     """
 
-    accuracy: float
+    accuracy: Interval
     se: float | None
-    ci_low: float
-    ci_high: float
-    pooled: float | None
-    pooled_low: float | None
-    pooled_high: float | None
+    pooled: Interval
     n_problems: float
     n_attempts: float
 
@@ -75,21 +75,23 @@ def strata_of(grid: Grid, others: Sequence[Grid] = ()) -> list[Strata]:
 
     ``others`` are grids of other models on the same problems: they tell the difficulty where there is one sample.
     """
-    found = []
-    for by, labels in (("level", grid.levels), ("group", grid.named_groups)):
-        if labels is not None:
-            found.append(_by_label(grid, by, labels))  # type: ignore[arg-type]  # a literal, which the loop forgets
+    found = [strata for by in LABELS if (strata := strata_by(grid, by)) is not None]
     return [*found, _by_difficulty(grid, others)]
 
 
-def _by_label(grid: Grid, by: By, labels: NDArray[Any]) -> Strata:
+def strata_by(grid: Grid, by: Literal["level", "group"]) -> Strata | None:
+    """The strata of a grid by level or by group, ``None`` where no problem has one."""
+    labels = grid.levels if by == "level" else grid.named_groups
+    if labels is None:
+        return None
     is_named = np.array([label is not None and label == label for label in labels])
-    values = {_plain(label): label for label in labels[is_named]}
-    names = sorted(values, key=_order)
     written = np.array([_plain(label) if named else "" for label, named in zip(labels, is_named, strict=True)])
-    membership = np.array([(written == name) & is_named for name in names], dtype=float).T
-    whole = np.repeat(membership[:, None, :], len(grid.samples), axis=1)
-    return _strata(grid, by, names, whole, n_unplaced=int((~is_named).sum()))
+    names = sorted(set(written[is_named].tolist()), key=_order)
+    is_in = np.array([(written == name) & is_named for name in names]).T
+    # within one group its problems are all there is to draw; a level lies across groups
+    clusters = None if by == "group" else grid.groups
+    columns = [_whole_cells(grid, is_in, at, clusters) for at in range(len(grid.budgets))]
+    return _strata(grid, by, names, is_in.sum(axis=0).astype(float), columns, n_unplaced=int((~is_named).sum()))
 
 
 def _plain(label: object) -> str:
@@ -109,71 +111,65 @@ def _by_difficulty(grid: Grid, others: Sequence[Grid]) -> Strata:
     if found is None:
         return Strata(*grid.name, "difficulty", grid.budgets, _efforts(grid), (), reason=NOT_POSSIBLE)
     names = [str(fifth + 1) for fifth in range(FIFTHS)]
-    return _strata(grid, "difficulty", names, found.membership, n_unplaced=found.n_unplaced, source=found.source)
+    has_any = grid.is_drawn.any(axis=1).astype(float)
+    each = has_any / np.maximum(has_any.sum(axis=1, keepdims=True), 1)
+    sizes = np.einsum("psj,ps->j", found.membership, each)
+    columns = [_part_cells(grid, found, at) for at in range(len(grid.budgets))]
+    return _strata(grid, "difficulty", names, sizes, columns, n_unplaced=found.n_unplaced, source=found.source)
 
 
 def _efforts(grid: Grid) -> tuple[str | None, ...] | None:
     return grid.efforts if any(grid.efforts) else None
 
 
-def _strata(grid: Grid, by: By, names: Sequence[str], membership: Floats, **more: Any) -> Strata:
-    """The strata of a membership of shape (P, S, J)."""
-    columns = [_cells(grid, membership, at) for at in range(len(grid.budgets))]
-    has_any = grid.is_drawn.any(axis=1).astype(float)
-    n_samples = np.maximum(has_any.sum(axis=1), 1)
-    sizes = np.einsum("psj,ps->j", membership, has_any / n_samples[:, None])
+def _strata(
+    grid: Grid, by: By, names: Sequence[str], sizes: Floats, columns: Sequence[Sequence[Cell | None]], **more: Any
+) -> Strata:
+    """The strata of cells by budget and stratum."""
     strata = tuple(
         Stratum(name, float(sizes[j]), tuple(column[j] for column in columns)) for j, name in enumerate(names)
     )
     return Strata(*grid.name, by, grid.budgets, _efforts(grid), strata, **more)
 
 
-def _cells(grid: Grid, membership: Floats, at: int) -> list[Cell | None]:
-    """The cell of each stratum at a budget.
+def _whole_cells(grid: Grid, is_in: NDArray[np.bool_], at: int, groups: NDArray[Any] | None) -> list[Cell | None]:
+    """The cell at a budget of each stratum of whole problems; ``is_in`` of shape (P, J)."""
+    drawn = grid.drawn[:, at]
+    n_attempts = (is_in * drawn[:, None]).sum(axis=0).astype(float)
+    means = np.where(is_in, grid.means[:, at, None], np.nan).T
+    found = shares(means, groups=groups, most=n_attempts)
+    n_problems = (is_in & (drawn > 0)[:, None]).sum(axis=0).astype(float)
+    ends = Parts(found.mean, found.se, found.low, found.high, found.n_effective)
+    return _cells(ends, n_problems, n_attempts)
 
-    A problem counts once, shared among its samples: its weight in a stratum is the share of its samples that lie
-    there, and the stratum's accuracy a ratio of two sums over problems, with the usual linearised standard error.
+
+def _part_cells(grid: Grid, of: Difficulty, at: int) -> list[Cell | None]:
+    """The cell at a budget of each fifth, to which samples belong.
+
+    A problem counts once, shared among its samples: its weight in a fifth is the share of its samples that lie there.
     """
     drawn, right = grid.is_drawn[:, at], grid.is_correct[:, at]
     each = drawn / np.maximum(drawn.sum(axis=1, keepdims=True), 1)
-    weights = np.einsum("psj,ps->pj", membership, each)
-    sums = np.einsum("psj,ps->pj", membership, each * right)
-    n_attempts = np.einsum("psj,ps->j", membership, drawn.astype(float))
-    n_problems = weights.sum(axis=0)
-    means = np.divide(sums.sum(axis=0), n_problems, out=np.zeros(len(n_problems)), where=n_problems > 0)
-    squares = ((sums - weights * means) ** 2).sum(axis=0)
-    n_in = (weights > 0).sum(axis=0)
-    with_factor = squares * n_in / np.maximum(n_in - 1, 1)
-    se = np.divide(np.sqrt(with_factor), n_problems, out=np.zeros(len(n_problems)), where=n_problems > 0)
-    effective = _effective(means, se, n_problems, n_attempts)
-    drawn_in = pooled(means * effective, effective)
+    weights, sums = (np.einsum("psj,ps->pj", of.membership, by) for by in (each, each * right))
+    near, right_near = (np.einsum("psj,ps->j", of.near, by) for by in (each, each * right))
+    overall = sums.sum() / max(weights.sum(), 1)
+    at_borders = np.divide(right_near, near, out=np.full(len(near), overall), where=near > 0)
+    n_attempts = np.einsum("psj,ps->j", of.membership, drawn.astype(float))
+    found = parts(sums, weights, n_attempts, moved=moved(sums, weights, at_borders), groups=grid.groups)
+    return _cells(found, weights.sum(axis=0), n_attempts)
+
+
+def _cells(found: Parts, n_problems: Floats, n_attempts: Floats) -> list[Cell | None]:
+    """A cell for each stratum, ``None`` where nothing was scored, and pooled on the effective numbers."""
+    is_any = n_problems > 0
+    n = np.where(is_any, found.n_effective, 0.0)
+    together = pooled(np.where(is_any, found.mean, 0.0) * n, n)
     cells: list[Cell | None] = []
-    for j, mean in enumerate(means):
-        if n_problems[j] == 0:
-            cells.append(None)
-            continue
-        low, high = (float(end) for end in wilson(float(mean), float(effective[j])))
-        shrunk: tuple[float | None, ...] = (None, None, None)
-        if drawn_in is not None:
-            shrunk = (float(drawn_in.mean[j]), float(drawn_in.low[j]), float(drawn_in.high[j]))
-        own_se = float(se[j]) if n_in[j] > 1 else None
-        cells.append(
-            Cell(
-                float(mean),
-                own_se,
-                low,
-                high,
-                shrunk[0],
-                shrunk[1],
-                shrunk[2],
-                float(n_problems[j]),
-                float(n_attempts[j]),
-            )
-        )
+    for j in range(len(n)):
+        own = Interval(*(known(end[j]) for end in (found.mean, found.low, found.high)))
+        drawn_in = UNKNOWN
+        if together is not None:
+            drawn_in = Interval(*(known(end[j]) for end in (together.mean, together.low, together.high)))
+        cell = Cell(own, known(found.se[j]), drawn_in, float(n_problems[j]), float(n_attempts[j]))
+        cells.append(cell if is_any[j] else None)
     return cells
-
-
-def _effective(means: Floats, se: Floats, n_problems: Floats, n_attempts: Floats) -> Floats:
-    """The number of independent attempts that would have the same error, between problems and attempts."""
-    found = np.divide(means * (1 - means), se**2, out=n_problems.copy(), where=se > 0)
-    return np.clip(found, n_problems, np.maximum(n_attempts, n_problems))

@@ -1,19 +1,22 @@
-"""The best use of a compute allowance: one long sample, many short ones, or a mix of both.
+"""The best use of a compute allowance: one sample that thinks long, many full ones, or a mix of both.
 
 An allowance is the most that one problem may cost on average. A cell (budget, k) fits it where k times the mean cost
 alone at that budget is no more. Three ways to spend it differ in the cells that they may take: ``sequential`` one
-sample at any budget, ``parallel`` any number of samples at the smallest budget, ``mix`` any cell. Snell et al. 2024
-(arXiv 2408.03314) compare the same three.
+sample at any budget, ``parallel`` any number of full samples, those of the largest budget (or the natural end), ``mix``
+any number at any budget. An allowance that pays for no full sample leaves nothing to ``parallel``.
 
-The best cell is chosen by the accuracies of the very problems that it is then scored on, so its accuracy is
-flattered, and the mix, with the most cells to choose from, the most. So there is a cross-fitted figure too: chosen on
-one half of the problems, scored on the other; half the problems choose less well, so it errs low (by up to .02 in
-the simulations below).
+Snell et al. 2024 (arXiv 2408.03314) ask how to split an allowance between sequential and parallel compute. Their
+sequential samples are revisions of earlier answers, and their mixes so many chains of so many revisions: that is
+theirs, and not measured here, where no sample sees another.
 
-Intervals choose anew in each resample. In 600 simulated studies of 100 problems, 4 samples and three budgets (the slow
-test of this module makes 200 of them) those of 95 % held the best accuracy that was truly there in 91 to 95 % of the
-studies, and the gain in 92 % and more, but only in 84 to 86 % at an allowance at which two cells are all but equally
-good: there the choice is noise, and BCa takes off too much for it.
+What a sample costs is a list of prices, taken from the data and the same in all resamples: an allowance is decided upon
+with it in hand. The best cell is chosen by the accuracies of the very problems that it is then scored on, so its
+accuracy is flattered, and the mix, with the most cells to choose from, the most. So there is a cross-fitted figure too:
+chosen on one half of the problems, scored on the other; half the problems choose less well, so it errs low (by up to
+.02 in the simulations below).
+
+Intervals choose anew in each resample: they are of the best at an allowance, not of the cell that was chosen. They
+are BCa as they are here; `thinkcurve.analysis.parallel.chosen` says why that is not enough, and widens them.
 """
 
 from __future__ import annotations
@@ -27,37 +30,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thinkcurve.analysis.basis.grid import Counts, Floats, units_of
-from thinkcurve.analysis.basis.resample import FEWEST, RESAMPLES, Estimate, bootstrap, mean_over, ratio_over
+from thinkcurve.analysis.basis.resample import FEWEST, RESAMPLES, Estimate, bootstrap, mean_over
 
 STRATEGIES = ("sequential", "parallel", "mix")
 REGIONS = {
     "sequential": (slice(None), slice(0, 1)),
-    "parallel": (slice(0, 1), slice(None)),
+    "parallel": (slice(-1, None), slice(None)),
     "mix": (slice(None), slice(None)),
 }
 """The budgets and the ks that each strategy may take."""
 SPLITS = 50
 """Halvings of the problems that a cross-fitted figure is the mean of."""
 MOST_ALLOWANCES = 24
-"""Steps of a ladder: a cell that costs 16 million times the cheapest is beyond any comparison."""
+"""Allowances of one axis: a cell that costs 16 million times the cheapest is beyond any comparison."""
 _SLACK = 1e-9
 """What a cost may be above an allowance by rounding; accuracies so close are one, and the cheaper cell is taken."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """What P problems score with k samples at B budgets, and what their samples cost.
+    """What P problems score with k samples at B budgets, ascending, and what a sample costs.
 
     ``scores`` of shape (P, B, K): the accuracy of each problem, NaN where a cell is unknown (then for all problems);
-    ``ks`` of shape (K,), ascending from 1; ``spent``: the summed cost of a problem's samples at each budget on each
-    axis, of shape (P, B), NaN where unknown; ``drawn``: how many samples those are. Each problem has samples at each
-    budget. ``groups`` of shape (P,) are the outer groups, if there are any.
+    ``ks`` of shape (K,), ascending from 1; ``prices``: the mean cost of one sample at each budget on each axis, of
+    shape (B,), NaN where unknown. ``groups`` of shape (P,) are the outer groups, if there are any.
     """
 
     scores: Floats
     ks: Counts
-    spent: Mapping[str, Floats]
-    drawn: Counts
+    prices: Mapping[str, Floats]
     groups: NDArray[Any] | None = None
 
     @cached_property
@@ -72,9 +73,14 @@ class Scored:
         found[:, self.is_known] = mean_over(weights, self._known_scores)
         return found
 
-    def costs(self, weights: Floats, axis: str) -> Floats:
-        """Mean cost of one sample at each budget, sums over sums: (R, B)."""
-        return ratio_over(weights, self.spent[axis], self.drawn.astype(float))
+    def costs(self, axis: str) -> Floats:
+        """What each cell costs, of shape (B, K)."""
+        return self.prices[axis][:, None] * self.ks
+
+    def fits(self, axis: str, allowances: Floats) -> NDArray[np.bool_]:
+        """Whether a cell is known and costs no more than each of A allowances, of shape (A, B, K)."""
+        fits: NDArray[np.bool_] = self.costs(axis) <= allowances[:, None, None] * (1 + _SLACK)  # of NaN it is false
+        return fits & self.is_known
 
     @cached_property
     def _known_scores(self) -> Floats:
@@ -85,108 +91,101 @@ class Scored:
 class BestUse:
     """The best cells at A allowances of one axis, in the order of `STRATEGIES`.
 
-    ``cells`` of shape (A, 3, 2) holds the places of budget and k, -1 where nothing fits. ``accuracy`` has arrays of
-    shape (A, 3), ``gain`` (mix less sequential) of shape (A,). ``held_out`` and ``held_out_gain`` are their
-    cross-fitted figures, NaN where too few halves have a cell that fits.
+    ``cells`` of shape (A, 3, 2) holds the places of budget and k, -1 where nothing fits. ``best``, arrays of shape
+    (A, 3), is the accuracy of the best cell that fits, and ``gain``, of shape (A,), that of the mix less that of the
+    sequential: both choose anew in each resample. ``has_choice``, of shape (A,), is whether the mix may take anything
+    but one sample: where not, its gain is 0 by definition. ``held_out`` and ``held_out_gain`` are the cross-fitted
+    figures, NaN where too few halves have a cell that fits.
     """
 
     allowances: Floats
     cells: NDArray[np.int64]
-    accuracy: Estimate
+    best: Estimate
     gain: Estimate
+    has_choice: NDArray[np.bool_]
     held_out: Floats
     held_out_gain: Floats
 
 
-def ladder(prices: Floats) -> Floats:
+def allowances_of(costs: Floats) -> Floats:
     """Powers of two from the cheapest cell that costs anything to the first that pays for every cell.
 
-    ``prices`` are the costs of cells, of any shape. Empty where one is unknown, or all are 0.
+    ``costs`` are those of cells, of any shape. Empty where one is unknown, or all are 0.
     """
-    if np.isnan(prices).any() or not (prices > 0).any():
+    if np.isnan(costs).any() or not (costs > 0).any():
         return np.empty(0)
-    low = np.ceil(np.log2(prices[prices > 0].min()) - _SLACK)
-    high = np.ceil(np.log2(prices.max()) - _SLACK)
+    low = np.ceil(np.log2(costs[costs > 0].min()) - _SLACK)
+    high = np.ceil(np.log2(costs.max()) - _SLACK)
     return 2.0 ** np.arange(low, high + 1)[:MOST_ALLOWANCES]
 
 
 def best_uses(scored: Scored, *, n_resamples: int = RESAMPLES, n_splits: int = SPLITS, seed: int = 0) -> list[BestUse]:
-    """The best use of each step of a ladder of allowances, for each axis of ``scored.spent``, in its order.
+    """The best use of each of a range of allowances, for each axis of ``scored.prices``, in its order.
 
     Intervals are BCa over problems (or groups), ``n_resamples`` joint over axes, allowances and strategies: each
-    resample has its own accuracies and costs, and its own best cells.
+    resample has its own accuracies, and its own best cells.
     """
-    everyone = np.ones((1, len(scored.scores)))
-    prices = {axis: scored.costs(everyone, axis)[0][:, None] * scored.ks for axis in scored.spent}
-    ladders = {axis: ladder(of_cells[scored.is_known]) for axis, of_cells in prices.items()}
-    ends = np.cumsum([len(steps) for steps in ladders.values()])
+    asked = {axis: allowances_of(scored.costs(axis)[scored.is_known]) for axis in scored.prices}
+    ends = np.cumsum([len(allowances) for allowances in asked.values()])
     if not ends.size or not ends[-1]:
-        return [_nothing(steps) for steps in ladders.values()]
+        return [_nothing(allowances) for allowances in asked.values()]
+    fits = np.concatenate([scored.fits(axis, allowances) for axis, allowances in asked.items()])
 
     def statistic(weights: Floats) -> Floats:
-        best = _running_best(scored.accuracies(weights))
-        parts = [_best(best, scored.costs(weights, axis), scored.ks, steps) for axis, steps in ladders.items()]
-        found = np.concatenate(parts, axis=1)
+        found = _best(scored.accuracies(weights), fits)
         return np.concatenate([found, found[..., 2:] - found[..., :1]], axis=2)
 
     estimate = bootstrap(statistic, len(scored.scores), groups=scored.groups, n_resamples=n_resamples, seed=seed)
     halves = _halves(scored, n_splits, seed)
+    everyone = scored.accuracies(np.ones((1, len(scored.scores))))
     uses = []
-    for (axis, steps), end in zip(ladders.items(), ends, strict=True):
-        part = slice(int(end) - len(steps), int(end))
-        cells = _choices(scored.accuracies(everyone), scored.costs(everyone, axis), scored.ks, steps)[0]
-        held_out, held_out_gain = _cross_fitted(scored, halves, axis, steps)
-        accuracy, gain = _part(estimate, (part, slice(0, 3))), _part(estimate, (part, 3))
-        uses.append(BestUse(steps, cells, accuracy, gain, held_out, held_out_gain))
+    for (axis, allowances), end in zip(asked.items(), ends, strict=True):
+        part = slice(int(end) - len(allowances), int(end))
+        costs, of_axis = scored.costs(axis), fits[part]
+        cells = _choices(everyone, costs, of_axis)[0]
+        held_out, held_out_gain = _cross_fitted(scored, halves, costs, of_axis)
+        best, gain = part_of(estimate, (part, slice(0, 3))), part_of(estimate, (part, 3))
+        has_choice: NDArray[np.bool_] = np.any(of_axis[:, :, 1:], axis=(1, 2))
+        uses.append(BestUse(allowances, cells, best, gain, has_choice, held_out, held_out_gain))
     return uses
 
 
-def _running_best(accuracies: Floats) -> dict[str, Floats]:
-    """For each strategy the best accuracy of each budget with up to k samples, of shape (R, budgets, ks)."""
-    return {name: np.fmax.accumulate(accuracies[:, budgets, ks], axis=2) for name, (budgets, ks) in REGIONS.items()}
+def _best(accuracies: Floats, fits: NDArray[np.bool_]) -> Floats:
+    """The accuracy of the best cell that fits by each strategy, of shape (R, A, 3); NaN where none does.
 
-
-def _best(best: Mapping[str, Floats], costs: Floats, ks: Counts, allowances: Floats) -> Floats:
-    """The accuracy of the best cell that fits, for costs of shape (R, B): (R, A, 3), NaN where none fits."""
-    found = np.empty((len(costs), len(allowances), len(REGIONS)))
-    for place, (name, (budgets, k_part)) in enumerate(REGIONS.items()):
-        n_fit = _n_fit(costs[:, budgets], ks[k_part], allowances)  # (R, budgets, A)
-        reached = np.take_along_axis(best[name], np.maximum(n_fit - 1, 0), axis=2)
-        found[..., place] = np.fmax.reduce(np.where(n_fit > 0, reached, np.nan), axis=1)
+    ``accuracies`` are of shape (R, B, K) and ``fits`` of shape (A, B, K). Costs grow with k, so what fits at a budget
+    are its first cells, and the best of them is a running maximum.
+    """
+    found = np.empty((len(accuracies), len(fits), len(REGIONS)))
+    for place, (budgets, ks) in enumerate(REGIONS.values()):
+        running = np.fmax.accumulate(accuracies[:, budgets, ks], axis=2)
+        n_fit = np.where(fits[:, budgets, ks], np.arange(1, running.shape[2] + 1), 0).max(axis=2)  # (A, budgets)
+        reached = running[:, np.arange(running.shape[1]), np.maximum(n_fit - 1, 0)]
+        found[..., place] = np.fmax.reduce(np.where(n_fit > 0, reached, np.nan), axis=2)
     return found
 
 
-def _n_fit(costs: Floats, ks: Counts, allowances: Floats) -> NDArray[np.int64]:
-    """How many of the ks an allowance pays for, for costs of shape (R, B): (R, B, A); 0 where the cost is unknown."""
-    most = np.full((*costs.shape, len(allowances)), np.inf)
-    np.divide(allowances * (1 + _SLACK), costs[..., None], out=most, where=costs[..., None] != 0)
-    return np.where(np.isnan(most), 0, np.searchsorted(ks, most, side="right"))
-
-
-def _choices(accuracies: Floats, costs: Floats, ks: Counts, allowances: Floats) -> NDArray[np.int64]:
+def _choices(accuracies: Floats, costs: Floats, fits: NDArray[np.bool_]) -> NDArray[np.int64]:
     """The places (budget, k) of the best cells that fit, of shape (R, A, 3, 2): the cheapest of equals; -1 for none."""
     n, n_budgets, n_ks = accuracies.shape
-    flat = (n, n_budgets * n_ks)
-    prices = costs[:, :, None] * ks
-    found = np.full((n, len(allowances), len(REGIONS), 2), -1, dtype=np.int64)
-    for a, allowance in enumerate(allowances):
-        is_fit = (prices <= allowance * (1 + _SLACK)) & ~np.isnan(accuracies)
+    scores = accuracies.reshape(n, n_budgets * n_ks)
+    found = np.full((n, len(fits), len(REGIONS), 2), -1, dtype=np.int64)
+    for a, of_allowance in enumerate(fits):
         for place, region in enumerate(REGIONS.values()):
-            is_open = np.zeros(is_fit.shape, dtype=bool)
-            is_open[:, *region] = is_fit[:, *region]
-            score = np.where(is_open, accuracies, -np.inf).reshape(flat)
-            is_best = is_open.reshape(flat) & (score >= score.max(axis=1, keepdims=True) - _SLACK)
-            cell = np.where(is_best, prices.reshape(flat), np.inf).argmin(axis=1)
-            chosen = np.stack([cell // n_ks, cell % n_ks], axis=1)
-            found[:, a, place] = np.where(is_best.any(axis=1)[:, None], chosen, -1)
+            is_open = np.zeros(of_allowance.shape, dtype=bool)
+            is_open[region] = of_allowance[region]
+            if not is_open.any():
+                continue
+            score = np.where(is_open.reshape(-1), scores, -np.inf)
+            is_best = score >= score.max(axis=1, keepdims=True) - _SLACK
+            cell = np.where(is_best, costs.reshape(-1), np.inf).argmin(axis=1)
+            found[:, a, place] = np.stack([cell // n_ks, cell % n_ks], axis=1)
     return found
 
 
 def _halves(scored: Scored, n_splits: int, seed: int) -> Floats:
     """Weights of both halves of ``n_splits`` halvings of the problems (of the groups), of shape (2, splits, P)."""
-    n_problems = len(scored.scores)
-    groups = scored.groups
-    units = units_of(n_problems, groups)
+    units = units_of(len(scored.scores), scored.groups)
     n_units = int(units.max()) + 1
     rng = np.random.default_rng(seed)
     order = np.argsort(rng.random((n_splits if n_units > 1 else 0, n_units)), axis=1)
@@ -196,13 +195,12 @@ def _halves(scored: Scored, n_splits: int, seed: int) -> Floats:
     return np.stack([one, ~one]).astype(float)
 
 
-def _cross_fitted(scored: Scored, halves: Floats, axis: str, allowances: Floats) -> tuple[Floats, Floats]:
+def _cross_fitted(scored: Scored, halves: Floats, costs: Floats, fits: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Accuracy of cells chosen on one half and scored on the other, (A, 3), and the gain of the mix, (A,)."""
     accuracies = [scored.accuracies(half) for half in halves]
     scores = []
     for own, other in ((0, 1), (1, 0)):
-        costs = scored.costs(halves[own], axis)
-        cells = _choices(accuracies[own], costs, scored.ks, allowances)
+        cells = _choices(accuracies[own], costs, fits)
         rows = np.arange(len(cells))[:, None, None]
         there = accuracies[other][rows, cells[..., 0], cells[..., 1]]
         scores.append(np.where(cells[..., 0] >= 0, there, np.nan))
@@ -218,11 +216,13 @@ def _mostly(values: Floats) -> Floats:
     return np.where(n >= max(1.0, FEWEST * len(values)), means, np.nan)
 
 
-def _part(estimate: Estimate, at: Any) -> Estimate:
+def part_of(estimate: Estimate, at: Any) -> Estimate:
+    """Some of an estimate's figures, by any index of its arrays."""
     return Estimate(estimate.value[at], estimate.low[at], estimate.high[at], estimate.se[at], estimate.n_undefined[at])
 
 
-def _nothing(steps: Floats) -> BestUse:
-    """Of an axis without a ladder."""
-    accuracy, gain = (Estimate(x, x, x, x, x.astype(np.int64)) for x in (np.empty((0, 3)), np.empty(0)))
-    return BestUse(steps, np.empty((0, 3, 2), dtype=np.int64), accuracy, gain, accuracy.value, gain.value)
+def _nothing(allowances: Floats) -> BestUse:
+    """Of an axis on which there is no allowance to speak of."""
+    best, gain = (Estimate(x, x, x, x, x.astype(np.int64)) for x in (np.empty((0, 3)), np.empty(0)))
+    cells, has_choice = np.empty((0, 3, 2), dtype=np.int64), np.empty(0, dtype=bool)
+    return BestUse(allowances, cells, best, gain, has_choice, best.value, gain.value)

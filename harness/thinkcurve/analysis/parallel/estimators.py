@@ -37,9 +37,12 @@ def pass_hat_k(right: ArrayLike, drawn: ArrayLike, ks: ArrayLike) -> Floats:
 def majority_of(grid: Grid, ks: ArrayLike, classes: Classes | None = None) -> Floats:
     """maj@k of each problem at each budget, of shape (P, B, K); NaN where k > n, or a vote is not known (code).
 
+    One sample is right or not whatever others say: maj@1 is the accuracy, also where votes are not known.
     ``classes`` are those of `thinkcurve.analysis.parallel.votes.classes_of`, where they have been made already.
     """
     found = classes_of(grid) if classes is None else classes
     counts, silent, is_known = tally(found, grid.drawn)
     chances = majority_at_k(counts.reshape(-1, counts.shape[-1]), ks, silent.reshape(-1))
-    return np.where(is_known[..., None], chances.reshape(*grid.drawn.shape, -1), np.nan)
+    shares = np.where(is_known[..., None], chances.reshape(*grid.drawn.shape, -1), np.nan)
+    shares[..., np.asarray(ks).reshape(-1) == 1] = grid.means[..., None]
+    return shares

@@ -1,8 +1,9 @@
 """What k samples are worth at each budget of a curve, measure by measure, with intervals: the table behind a section.
 
 The formulas are in `parallel.estimators` and `parallel.best_of`; here they are averaged over problems. A measure is
-unknown (``None``) at a k that some problem has not as many samples for, where failures took them, and where what it
-rests on is not known of every attempt: a mean over the rest would flatter.
+unknown at a k that some problem has not as many samples for, where failures took them, and where what it rests on is
+not known of every attempt: a mean over the rest would flatter. A vote of one sample is that sample's answer, so maj@1
+is the accuracy, known or not what others would have voted for.
 """
 
 from __future__ import annotations
@@ -14,44 +15,34 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from thinkcurve.analysis.basis.accuracy import shares
 from thinkcurve.analysis.basis.grid import Counts, Floats, Grid
+from thinkcurve.analysis.basis.interval import Interval
 from thinkcurve.analysis.parallel.best_of import N_SUBSETS, best_of_k, weighted_vote_at_k, weights_of
 from thinkcurve.analysis.parallel.estimators import majority_of, pass_at_k, pass_hat_k
+from thinkcurve.analysis.parallel.means import mean_intervals
 from thinkcurve.analysis.parallel.votes import Votes, votes_of
 
 SCORES = ("mean_logprob", "self_certainty", "reward")
 """Columns that are looked for where no score is named."""
 
-NOISE = 1e-12
-"""How near to 0 or 1 a chance is that: a rounding must not look like a spread."""
-
-
-class Chance(msgspec.Struct, frozen=True):
-    """The mean over problems of a chance, with its interval, ``None`` for a single problem."""
-
-    mean: float
-    ci_low: float | None
-    ci_high: float | None
-
 
 class AtBudget(msgspec.Struct, frozen=True):
     """One budget: its problems, the fewest samples that one of them has, and each measure at each k up to those.
 
-    A measure that is not known there is not among ``chances``.
+    ``chances`` holds the mean over problems of each chance, by measure and k; what is not known is not in it.
     """
 
     budget: int | None
     effort: str | None
     n_problems: int
     n_samples: int
-    chances: dict[str, dict[str, Chance]]
+    chances: dict[str, dict[str, Interval]]
 
 
-class Parallel(msgspec.Struct, frozen=True):
+class Measures(msgspec.Struct, frozen=True):
     """What k samples are worth on one (model, task, control).
 
-    ``unknown`` says why a measure is not known at some budgets, or at any. ``n_subsets`` is how many subsets were
+    ``unknown`` says why a measure is not known at some budgets or ks, or at any. ``n_subsets`` is how many subsets were
     drawn for those k of a weighted vote that are in ``sampled``, by measure; all else is exact over all subsets.
     ``n_unsettled`` is how many pairs of wrong answers could not be told apart or equal, ``n_uncompared`` how many were
     not compared because a limit was reached: where they are not 0, answers of one value may count as two, and maj@k is
@@ -70,14 +61,14 @@ class Parallel(msgspec.Struct, frozen=True):
     n_uncompared: int = 0
 
 
-def parallel_of(
+def measures_of(
     grid: Grid,
     *,
     scores: Sequence[str] | None = None,
     votes: Votes | None = None,
     level: float = 0.95,
     seed: int = 0,
-) -> Parallel:
+) -> Measures:
     """pass@k, pass^k, maj@k, and best-of-k and a weighted vote by each of ``scores``, for every k at every budget.
 
     ``scores`` are columns of the attempts: those of `SCORES` that are there where none are named. Intervals are
@@ -98,7 +89,7 @@ def parallel_of(
     points = tuple(
         _at(grid, b, {name: of[:, b] for name, of in found.items()}, level, unknown) for b in range(len(grid.budgets))
     )
-    return Parallel(
+    return Measures(
         *grid.name,
         n_samples=most,
         budgets=points,
@@ -150,13 +141,13 @@ def _at(
     """One budget, from each measure's values of shape (P, K)."""
     problems = np.flatnonzero(grid.drawn[:, b])
     n = _fewest(grid.drawn[:, b])
-    known: dict[str, Floats] = {}
+    known: dict[tuple[str, str], Floats] = {}
     for name, value in values.items():
         of = value[problems, :n]
-        if np.isnan(of).any():
+        is_known = ~np.isnan(of).any(axis=0)
+        if not is_known.all():
             unknown.setdefault(name, _why(name))
-        elif n:
-            known[name] = of
+        known |= {(name, str(i + 1)): of[:, i] for i in np.flatnonzero(is_known)}
     groups = None if grid.groups is None else grid.groups[problems]
     chances = _chances(known, groups, int(grid.drawn[:, b].sum()), level) if known else {}
     return AtBudget(grid.budgets[b], grid.efforts[b], int(problems.size), n, chances)
@@ -170,22 +161,11 @@ def _why(name: str) -> str:
 
 
 def _chances(
-    values: Mapping[str, Floats], groups: NDArray[Any] | None, n_attempts: int, level: float
-) -> dict[str, dict[str, Chance]]:
-    """The mean over problems of each measure, of shape (P, K), with its interval."""
-    joined = np.stack(list(values.values()), axis=1)
-    sure = np.rint(joined)
-    joined = np.where(np.abs(joined - sure) < NOISE, sure, joined)
-    found = shares(np.moveaxis(joined, 0, -1), level=level, groups=groups, most=n_attempts)
-    n_units = len(joined) if groups is None else int(np.unique(groups).size)
-    rows = {}
-    for i, name in enumerate(values):
-        rows[name] = {
-            str(k + 1): Chance(
-                float(found.mean[i, k]),
-                float(found.low[i, k]) if n_units > 1 else None,
-                float(found.high[i, k]) if n_units > 1 else None,
-            )
-            for k in range(joined.shape[2])
-        }
-    return rows
+    values: Mapping[tuple[str, str], Floats], groups: NDArray[Any] | None, n_attempts: int, level: float
+) -> dict[str, dict[str, Interval]]:
+    """The mean over problems, with its interval, of each (measure, k), by measure and then k."""
+    found = mean_intervals(np.stack(list(values.values()), axis=1), n_attempts, groups=groups, level=level)
+    chances: dict[str, dict[str, Interval]] = {}
+    for (name, k), of in zip(values, found, strict=True):
+        chances.setdefault(name, {})[k] = of
+    return chances

@@ -22,26 +22,17 @@ from numpy.typing import NDArray
 
 from thinkcurve.analysis.basis.axes import AXES, costs_of
 from thinkcurve.analysis.basis.grid import Counts, Floats, Grid, outer_groups
-from thinkcurve.analysis.basis.proportions import wilson
-from thinkcurve.analysis.basis.resample import RESAMPLES, Estimate, bootstrap, mean_over
-from thinkcurve.analysis.parallel.allowance import SPLITS, STRATEGIES, BestUse, Scored, best_uses
+from thinkcurve.analysis.basis.interval import Interval, known, n_units
+from thinkcurve.analysis.basis.resample import RESAMPLES
+from thinkcurve.analysis.parallel.allowance import SPLITS, BestUse, Scored, best_uses, part_of
 from thinkcurve.analysis.parallel.best_of import best_of_k
+from thinkcurve.analysis.parallel.chosen import best_intervals, gain_intervals
 from thinkcurve.analysis.parallel.estimators import majority_of, pass_at_k
+from thinkcurve.analysis.parallel.means import mean_intervals
 from thinkcurve.analysis.parallel.measures import SCORES
 
 EVERY_K = 64
 """Up to here every k has a cell; beyond, powers of two and the largest."""
-_SAME = 1e-12
-"""A spread of resamples that is rounding."""
-
-
-class Figure(msgspec.Struct, frozen=True):
-    """An accuracy, or a difference of two, with its 95 % interval; ``None`` is not known."""
-
-    mean: float
-    ci_low: float | None
-    ci_high: float | None
-    se: float | None
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -54,50 +45,61 @@ class Cell(msgspec.Struct, frozen=True):
     effort: str | None
     k: int
     n_problems: int
-    accuracy: dict[str, Figure]
+    accuracy: dict[str, Interval]
     costs: dict[str, float | None]
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """The best cell that fits an allowance. ``held_out`` is its accuracy when one half of the problems chooses and the
-    other scores, so that it is not flattered by the choice."""
+    """The best cell that fits an allowance.
+
+    ``accuracy`` is that of the cell, as if nobody had chosen it. ``best`` is the accuracy of the best that fits: of the
+    same value, with an interval that chooses anew in each resample. ``held_out`` is its accuracy when one half of the
+    problems chooses and the other scores, so that it is not flattered by the choice.
+    """
 
     budget: int | None
     effort: str | None
     k: int
     cost: float
-    accuracy: Figure
+    accuracy: Interval
+    best: Interval
     held_out: float | None
 
 
 class Allowance(msgspec.Struct, frozen=True):
     """The best use of at most ``cost`` a problem by each strategy; ``None`` where nothing fits.
 
-    ``gain`` is the mix less the sequential, ``held_out_gain`` the same from held-out halves.
+    ``gain`` is the mix less the sequential, each the best that fits in each resample, ``held_out_gain`` the same from
+    held-out halves. One sample is among the mixes, so ``gain`` is never below 0; ``held_out_gain`` may be. Both are
+    ``None`` where the mix may take nothing but one sample.
     """
 
     cost: float
     sequential: Choice | None
     parallel: Choice | None
     mix: Choice | None
-    gain: Figure | None
+    gain: Interval | None
     held_out_gain: float | None
 
 
 class Uses(msgspec.Struct, frozen=True):
-    """Allowances on one axis, for one way of making one answer of k. They rest on the ``n_problems`` that have
-    attempts at every budget."""
+    """Allowances on one axis, for one way of making one answer of k.
+
+    They rest on the ``n_problems`` that have attempts at every budget; ``n_left_out`` have them at some only.
+    """
 
     way: str
     axis: str
     n_problems: int
+    n_left_out: int
     allowances: tuple[Allowance, ...]
 
 
 class Surface(msgspec.Struct, frozen=True):
     """One (model, task, control): cells by budget and k, and the best uses of allowances.
 
-    ``n_samples`` is the largest k of any cell. With one sample there is nothing to choose: ``uses`` is empty.
+    ``n_samples`` is the largest k of any cell. Where no way is known beyond one sample there is nothing to choose, and
+    it has no ``uses``.
     """
 
     model: str
@@ -124,23 +126,26 @@ def surface_of(
     grid: Grid,
     *,
     scores: Sequence[str] | None = None,
+    axes: Sequence[str] = AXES,
     n_resamples: int = RESAMPLES,
     n_splits: int = SPLITS,
     seed: int = 0,
 ) -> Surface:
     """The surface of a grid. ``scores`` name numeric columns by which the best of k is chosen (highest first): those of
-    `thinkcurve.analysis.parallel.measures.SCORES` that are there where none are named.
+    `thinkcurve.analysis.parallel.measures.SCORES` that are there where none are named. ``axes`` are
+    those on which there are allowances.
 
     k goes up to the fewest samples that a problem with any attempt has at a budget, so that all cells of a budget rest
-    on the same problems. Intervals are BCa over problems (or groups, by the rule of `outer_groups`), joint over all
-    cells; where all resamples agree (all right, say), Wilson's on the number of problems; none for a single one.
+    on the same problems. Intervals of cells are those of a share (`thinkcurve.analysis.basis.accuracy.shares`); what is
+    chosen anew in each resample has BCa intervals. Both are over problems, or groups by the rule of `outer_groups`; a
+    single one has none.
     """
     found = _scores(grid, scores)
-    cells = _cells(grid, found, _mean_costs(grid), n_resamples, seed)
+    cells = _cells(grid, found)
     uses: list[Uses] = []
-    if found.ks[-1] > 1:
-        for way in found.ways:
-            uses += _uses(grid, found, way, n_resamples, n_splits, seed)
+    for way, values in found.ways.items():
+        if not np.isnan(values[..., 1:]).all():
+            uses += _uses(grid, found, way, axes, n_resamples, n_splits, seed)
     return Surface(*grid.name, int(found.ks[-1]), tuple(found.ways), cells, tuple(uses))
 
 
@@ -160,9 +165,8 @@ def _scores(grid: Grid, columns: Sequence[str] | None) -> _Scores:
     ways |= {f"best-of-k by {name}": _best_of(grid, name, ks) for name in columns}
     is_there = (grid.drawn > 0)[:, :, None]
     for values in ways.values():
-        values[..., 0] = np.where(
-            np.isnan(values[..., 0]), np.nan, grid.means
-        )  # one sample, by any way, to the last bit
+        one = values[..., 0]
+        one[~np.isnan(one)] = grid.means[~np.isnan(one)]  # one sample, by any way, to the last bit
         values[:, (np.isnan(values) & is_there).any(axis=0)] = np.nan
     return _Scores(ks, deepest, {way: values for way, values in ways.items() if not np.isnan(values).all()})
 
@@ -177,131 +181,96 @@ def _best_of(grid: Grid, score: str, ks: Counts) -> Floats:
     return chances.reshape(*grid.drawn.shape, -1)
 
 
-def _mean_costs(grid: Grid) -> dict[str, Floats]:
-    """Mean cost of one attempt alone at each budget by axis, of shape (B,); NaN where any of it is unknown."""
-    found = {}
-    for axis in AXES:
-        sums, n = _spent(grid, axis).sum(axis=0), grid.drawn.sum(axis=0)
-        found[axis] = np.divide(sums, n, out=np.full(n.shape, np.nan), where=n > 0)
-    return found
+def _prices(grid: Grid, axes: Sequence[str]) -> dict[str, Floats]:
+    """Mean cost of one attempt alone at each budget by axis, sums over sums: (B,); NaN where any of it is unknown."""
+    n = grid.drawn.sum(axis=0)
+    sums = {axis: np.where(grid.is_drawn, costs_of(grid, axis), 0.0).sum(axis=(0, 2)) for axis in axes}
+    return {axis: np.divide(spent, n, out=np.full(n.shape, np.nan), where=n > 0) for axis, spent in sums.items()}
 
 
-def _spent(grid: Grid, axis: str) -> Floats:
-    """The summed cost of each problem at each budget, of shape (P, B); NaN where any of it is unknown."""
-    return np.where(grid.is_drawn, costs_of(grid, axis), 0.0).sum(axis=2)
-
-
-def _cells(grid: Grid, scores: _Scores, costs: Mapping[str, Floats], n_resamples: int, seed: int) -> tuple[Cell, ...]:
-    places = [(b, i) for b in range(len(grid.budgets)) for i, k in enumerate(scores.ks) if k <= scores.deepest[b]]
-    if not places:
-        return ()
-    at = tuple(np.array(places).T)
-    values = np.stack([of_way[:, *at] for of_way in scores.ways.values()], axis=1)  # (P, ways, cells)
-    estimate = bootstrap(
-        lambda weights: mean_over(weights, values),
-        len(values),
-        groups=outer_groups(grid.groups),
-        n_resamples=n_resamples,
-        seed=seed,
-    )
-    n_problems = (grid.drawn > 0).sum(axis=0)
-    n_units = _units_at(grid)
+def _cells(grid: Grid, scores: _Scores) -> tuple[Cell, ...]:
+    prices = _prices(grid, AXES)
     cells = []
-    for place, (b, i) in enumerate(places):
-        k = int(scores.ks[i])
-        cells.append(
-            Cell(
-                grid.budgets[b],
-                grid.efforts[b],
-                k,
-                int(n_problems[b]),
-                {
-                    way: _share(estimate, (w, place), int(n_units[b]))
-                    for w, way in enumerate(scores.ways)
-                    if not np.isnan(estimate.value[w, place])
-                },
-                {axis: _known(k * mean[b]) for axis, mean in costs.items()},
-            )
-        )
+    for b, deepest in enumerate(scores.deepest):
+        is_there = grid.drawn[:, b] > 0
+        groups = None if grid.groups is None else grid.groups[is_there]
+        n_ks = int(np.searchsorted(scores.ks, deepest, side="right"))
+        of_ways = {way: values[is_there, b, :n_ks] for way, values in scores.ways.items()}
+        found = _accuracies(of_ways, int(grid.drawn[:, b].sum()), groups)
+        for i, k in enumerate(scores.ks[:n_ks].tolist()):
+            accuracy = {way: found[way, i] for way in of_ways if (way, i) in found}
+            costs = {axis: known(k * price[b]) for axis, price in prices.items()}
+            cells.append(Cell(grid.budgets[b], grid.efforts[b], k, int(is_there.sum()), accuracy, costs))
     return tuple(cells)
 
 
-def _units_at(grid: Grid) -> Counts:
-    """How many problems (groups) have an attempt at each budget, of shape (B,)."""
-    is_there, groups = grid.drawn > 0, outer_groups(grid.groups)
-    if groups is None:
-        return is_there.sum(axis=0)
-    return np.array([len(np.unique(groups[of_budget])) for of_budget in is_there.T], dtype=np.int64)
+def _accuracies(
+    of_ways: Mapping[str, Floats], n_attempts: int, groups: NDArray[Any] | None
+) -> dict[tuple[str, int], Interval]:
+    """The accuracy at each place of k that is known, from what problems score with each way, of shape (P, K)."""
+    places = [(way, i) for way, of in of_ways.items() for i in np.flatnonzero(~np.isnan(of).any(axis=0)).tolist()]
+    if not places:
+        return {}
+    values = np.stack([of_ways[way][:, i] for way, i in places], axis=1)
+    return dict(zip(places, mean_intervals(values, n_attempts, groups=groups), strict=True))
 
 
-def _uses(grid: Grid, scores: _Scores, way: str, n_resamples: int, n_splits: int, seed: int) -> list[Uses]:
+def _uses(
+    grid: Grid, scores: _Scores, way: str, axes: Sequence[str], n_resamples: int, n_splits: int, seed: int
+) -> list[Uses]:
     live = np.flatnonzero(scores.deepest > 0)
-    problems = np.flatnonzero((grid.drawn[:, live] > 0).all(axis=1))
-    if not problems.size:
-        return [Uses(way, axis, 0, ()) for axis in AXES]
-    there = np.ix_(problems, live)
-    groups = outer_groups(None if grid.groups is None else grid.groups[problems])
-    scored = Scored(
-        scores.ways[way][there],
-        scores.ks,
-        {axis: _spent(grid, axis)[there] for axis in AXES},
-        grid.drawn[there],
-        groups,
-    )
-    n_units = len(problems) if groups is None else len(np.unique(groups))
-    found = best_uses(scored, n_resamples=n_resamples, n_splits=n_splits, seed=seed)
+    there: NDArray[np.bool_] = np.all(grid.drawn[:, live] > 0, axis=1)
+    n_problems, n_left_out = int(there.sum()), int((~there).sum())
+    if not n_problems:
+        return [Uses(way, axis, 0, n_left_out, ()) for axis in axes]
+    whole = grid.only(there)
+    values = scores.ways[way][there][:, live]
+    groups = outer_groups(whole.groups)
+    prices = {axis: price[live] for axis, price in _prices(whole, axes).items()}
+    found = best_uses(Scored(values, scores.ks, prices, groups), n_resamples=n_resamples, n_splits=n_splits, seed=seed)
+    of_cells = [_accuracies({way: values[:, i]}, int(whole.drawn[:, b].sum()), groups) for i, b in enumerate(live)]
+    names = [(grid.budgets[b], grid.efforts[b]) for b in live]
     uses = []
-    for axis, use in zip(AXES, found, strict=True):
-        prices = scored.costs(np.ones((1, len(problems))), axis)[0]
-        allowances = (_allowance(grid, use, a, live, scores.ks, prices, n_units) for a in range(len(use.allowances)))
-        uses.append(Uses(way, axis, len(problems), tuple(allowances)))
+    for axis, use in zip(axes, found, strict=True):
+        made = _Made(way, names, scores.ks, prices[axis], of_cells)
+        uses.append(Uses(way, axis, n_problems, n_left_out, _allowances(use, made, n_units(n_problems, groups))))
     return uses
 
 
-def _allowance(
-    grid: Grid, use: BestUse, a: int, live: NDArray[Any], ks: Counts, prices: Floats, n_units: int
-) -> Allowance:
-    def choice(strategy: str) -> Choice | None:
-        place = STRATEGIES.index(strategy)
-        b, i = use.cells[a, place]
-        if b < 0:
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """What choices are made of: the names of budgets that have an attempt (and of their efforts), what a sample costs
+    at each, and the accuracy of cells by budget."""
+
+    way: str
+    budgets: Sequence[tuple[int | None, str | None]]
+    ks: Counts
+    prices: Floats
+    accuracies: Sequence[Mapping[tuple[str, int], Interval]]
+
+    def accuracy(self, cell: Sequence[int]) -> Interval | None:
+        """That of the cell at places of budget and k; ``None`` where they are -1."""
+        b, i = cell
+        return None if b < 0 else self.accuracies[b][self.way, i]
+
+    def choice(self, cell: Sequence[int], best: Interval, held_out: float) -> Choice | None:
+        """The cell at places of budget and k; ``None`` where they are -1."""
+        accuracy = self.accuracy(cell)
+        if accuracy is None:
             return None
-        budget, k = int(live[b]), int(ks[i])
-        accuracy, held_out = _share(use.accuracy, (a, place), n_units), _known(use.held_out[a, place])
-        return Choice(grid.budgets[budget], grid.efforts[budget], k, float(prices[b] * k), accuracy, held_out)
-
-    return Allowance(
-        cost=float(use.allowances[a]),
-        sequential=choice("sequential"),
-        parallel=choice("parallel"),
-        mix=choice("mix"),
-        gain=_difference(use.gain, a, n_units),
-        held_out_gain=_known(use.held_out_gain[a]),
-    )
+        b, k = cell[0], int(self.ks[cell[1]])
+        return Choice(*self.budgets[b], k, float(self.prices[b] * k), accuracy, best, known(held_out))
 
 
-def _difference(estimate: Estimate, at: int, n_units: int) -> Figure | None:
-    value = _known(estimate.value[at])
-    if value is None or n_units > 1:
-        return None if value is None else _figure(estimate, at)
-    return Figure(value, None, None, None)
-
-
-def _share(estimate: Estimate, at: Any, n_units: int) -> Figure:
-    """An accuracy; where its resamples all agree, with Wilson's interval on the number of units."""
-    mean = float(np.clip(estimate.value[at], 0.0, 1.0))
-    if n_units < 2:
-        return Figure(mean, None, None, None)
-    if estimate.se[at] < _SAME:
-        low, high = wilson(mean, n_units)
-        return Figure(mean, float(low), float(high), 0.0)
-    return _figure(estimate, at)
-
-
-def _figure(estimate: Estimate, at: Any) -> Figure:
-    low, high, se = (_known(values[at]) for values in (estimate.low, estimate.high, estimate.se))
-    return Figure(float(estimate.value[at]), low, high, se)
-
-
-def _known(value: Any) -> float | None:
-    return None if np.isnan(value) else float(value)
+def _allowances(use: BestUse, made: _Made, units: int) -> tuple[Allowance, ...]:
+    gains = gain_intervals(use.gain, units)
+    rows = []
+    for a, cost in enumerate(use.allowances.tolist()):
+        cells = use.cells[a].tolist()
+        best = best_intervals(part_of(use.best, a), [made.accuracy(cell) for cell in cells], units)
+        of_row = zip(cells, best, use.held_out[a].tolist(), strict=True)
+        sequential, parallel, mix = (made.choice(*one) for one in of_row)
+        has_gain = bool(use.has_choice[a]) and sequential is not None
+        held_out_gain = known(use.held_out_gain[a]) if has_gain else None
+        rows.append(Allowance(cost, sequential, parallel, mix, gains[a] if has_gain else None, held_out_gain))
+    return tuple(rows)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,16 +69,28 @@ def votes_of(
 ) -> Votes:
     """The votes of a grid; ``same(a, b)`` is asked of pairs that are not settled without it.
 
-    ``max_pairs`` bounds the comparisons of a problem, ``max_comparisons`` those of the grid.
+    ``max_pairs`` bounds the comparisons of a problem, ``max_comparisons`` those of the grid. What is found with no more
+    than the grid given is kept for as long as the grid is, as several analyses of it ask: 4 s a million attempts.
     """
+    if same is not None or (max_pairs, max_comparisons) != (MAX_PAIRS, MAX_COMPARISONS):
+        return _votes_of(grid, _Clusters(same, max_pairs, max_comparisons))
+    if grid not in _KEPT:
+        _KEPT[grid] = _votes_of(grid, _Clusters(None, max_pairs, max_comparisons))
+    return _KEPT[grid]
+
+
+_KEPT: WeakKeyDictionary[Grid, Votes] = WeakKeyDictionary()
+
+
+def _votes_of(grid: Grid, clusters: _Clusters) -> Votes:
     drawn = grid.is_drawn
     classes = np.where(drawn, UNKNOWN, ABSTAINED).astype(np.int32)
     classes[grid.verdicts == CORRECT] = RIGHT
     classes[grid.verdicts == NO_ANSWER] = ABSTAINED
     runs_code = _has_rung(grid, CODE)[:, None, None]
     classes[runs_code & (classes == RIGHT)] = UNKNOWN
-    clusters = _Clusters(same, max_pairs, max_comparisons)
     names = _cluster(grid, classes, (classes == UNKNOWN) & ~runs_code, clusters)
+    classes.flags.writeable = False  # it is shared
     return Votes(classes, clusters.n_compared, clusters.n_unsettled, clusters.n_uncompared, names)
 
 

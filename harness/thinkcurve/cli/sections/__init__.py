@@ -14,8 +14,6 @@ import msgspec
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from thinkcurve.run import Run
-
 SECTIONS = {
     "curve": "accuracy against measured compute",
     "parallel": "pass@k, pass^k, maj@k, best-of-k",
@@ -33,10 +31,15 @@ SECTIONS = {
 
 class Section(msgspec.Struct, frozen=True):
     """One section: ``results`` of runs are records that go into the JSON as they are, ``lines`` are one record as
-    tables and lines of text for a terminal of 80 columns (`rich`; what a model or a user wrote goes in escaped)."""
+    tables and lines of text for a terminal of 80 columns (`rich`; what a model or a user wrote goes in escaped).
 
-    results: Callable[[Sequence[Run]], Sequence[msgspec.Struct]]
+    ``options`` names what else ``results`` takes of the command line, as keywords, given only where a user does:
+    ``axis``, one of `thinkcurve.analysis.basis.axes.AXES`, and ``reference``, a tuple of names of models.
+    """
+
+    results: Callable[..., Sequence[msgspec.Struct]]
     lines: Callable[[Any], Iterable[RenderableType]]
+    options: tuple[str, ...] = ()
 
 
 def section(name: str) -> Section:

@@ -10,9 +10,10 @@ import msgspec
 from thinkcurve.analysis.allocation.demand import Demand, project
 from thinkcurve.analysis.allocation.headroom import Headroom, headroom_of
 from thinkcurve.analysis.allocation.menu import SIGNALS, menu_of
-from thinkcurve.analysis.allocation.needs import AXIS, Allocation, allocation_of
+from thinkcurve.analysis.allocation.needs import AXIS
 from thinkcurve.analysis.allocation.router import FEWEST_PROBLEMS, Router, route
-from thinkcurve.analysis.basis.grid import Grid, grids_of
+from thinkcurve.analysis.allocation.uses import Allocation, allocation_of
+from thinkcurve.analysis.basis.grid import Grid
 from thinkcurve.cli.sections import Section
 
 if TYPE_CHECKING:
@@ -55,29 +56,32 @@ class Cascades(msgspec.Struct, frozen=True):
     no_router: dict[str, str]
 
 
-def results(runs: Sequence[Run]) -> list[Budgets | Cascades]:
-    """An entry for each curve of each run, then one for each task that has several curves."""
+def results(runs: Sequence[Run], *, axis: str | None = None) -> list[Budgets | Cascades]:
+    """An entry for each curve of each run, then one for each task that has several curves.
+
+    Costs are on ``axis``: by default generated tokens, and for several curves the first of `JOINT_AXES` that all know.
+    """
     found: list[Budgets | Cascades] = []
     tasks: list[tuple[TaskRecord, list[tuple[str, Grid, bool]]]] = []
     for run in runs:
         tariffs = {record.spec: record.tariff for record in run.manifest.models}
         records = {record.name: record for record in run.manifest.tasks}
         is_shared = run.manifest.study.traces == "shared"
-        for grid in grids_of(run.attempts):
-            found.append(_curve(grid, None if is_shared else False, tariffs.get(grid.model)))
+        for grid in run.grids:
+            found.append(_curve(grid, axis or AXIS, None if is_shared else False, tariffs.get(grid.model)))
             _alike(tasks, records[grid.task]).append((run.path.name, grid, is_shared))
-    return found + [_cascades(record, curves) for record, curves in tasks if len(curves) > 1]
+    return found + [_cascades(record, curves, axis) for record, curves in tasks if len(curves) > 1]
 
 
-def _curve(grid: Grid, is_in_line: bool | None, tariff: object) -> Budgets:
+def _curve(grid: Grid, axis: str, is_in_line: bool | None, tariff: object) -> Budgets:
     from thinkcurve.tariff import Tariff
 
-    allocation = allocation_of(grid, is_in_line=is_in_line)
-    routers, why = _routers([grid], AXIS, goes_on=allocation.is_in_line)
+    allocation = allocation_of(grid, axis=axis, is_in_line=is_in_line)
+    routers, why = _routers([grid], axis, goes_on=allocation.is_in_line)
     demand = project(grid, volume=VOLUME)
     if isinstance(tariff, Tariff) and tariff.is_known and all(one.usd.value is None for one in demand):
         demand = project(grid, volume=VOLUME, tariff=tariff)
-    return Budgets(*grid.name, allocation, headroom_of(grid), routers, why, demand)
+    return Budgets(*grid.name, allocation, headroom_of(grid, axis=axis), routers, why, demand)
 
 
 def _alike(
@@ -92,9 +96,9 @@ def _alike(
     return tasks[-1][1]
 
 
-def _cascades(record: TaskRecord, curves: Sequence[tuple[str, Grid, bool]]) -> Cascades:
+def _cascades(record: TaskRecord, curves: Sequence[tuple[str, Grid, bool]], asked: str | None) -> Cascades:
     grids = [grid for _, grid, _ in curves]
-    axis = next((a for a in JOINT_AXES if all(_knows(grid, a) for grid in grids)), AXIS)
+    axis = asked or next((a for a in JOINT_AXES if all(_knows(grid, a) for grid in grids)), AXIS)
     routers, why = _routers(grids, axis, goes_on=all(is_shared for *_, is_shared in curves))
     shared = set(grids[0].problems).intersection(*(grid.problems for grid in grids[1:]))
     names = tuple((grid.model, grid.control, run) for run, grid, _ in curves)
@@ -117,14 +121,19 @@ def _routers(grids: Sequence[Grid], axis: str, *, goes_on: bool) -> tuple[tuple[
         if router:
             found.append(router)
         else:
-            why[signal] = _reason(signal, k) if menu is None else f"fewer than {FEWEST_PROBLEMS} problems or groups"
+            is_paid = all(_knows(grid, axis) for grid in grids)
+            why[signal] = (
+                _reason(signal, k, is_paid=is_paid)
+                if menu is None
+                else f"fewer than {FEWEST_PROBLEMS} problems or groups"
+            )
     return tuple(found), why
 
 
-def _reason(signal: str, k: int) -> str:
+def _reason(signal: str, k: int, *, is_paid: bool) -> str:
     if signal == "agreement" and k < 2:
         return "one sample a problem"
-    if signal == "agreement":
+    if signal == "agreement" and is_paid:
         return "no problem has as many answers that can be compared"
     missing = {"logprob": "no log-probabilities are recorded", "level": "the problems have no level"}
     return missing.get(signal, "no problem has an attempt and its cost everywhere")
@@ -137,4 +146,4 @@ def lines(record: Budgets | Cascades) -> Iterable[RenderableType]:
     return budget_tables.of_curve(record) if isinstance(record, Budgets) else budget_tables.of_task(record)
 
 
-SECTION = Section(results, lines)
+SECTION = Section(results, lines, options=("axis",))

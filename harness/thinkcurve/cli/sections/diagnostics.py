@@ -6,16 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
-from rich.markup import escape
 from rich.table import Table
 
-from thinkcurve.analysis.basis.grid import grids_of
 from thinkcurve.analysis.behaviour.diagnostics import Diagnostics, Settling, Signs, diagnostics_of
 from thinkcurve.analysis.behaviour.thinking import Thinking
-from thinkcurve.budget import format_budget
+from thinkcurve.budget import Control, format_budget
 from thinkcurve.cli.sections import Section
-from thinkcurve.cli.show import new_table, short_model, short_task
-from thinkcurve.report.labels import plain
+from thinkcurve.cli.show import new_table, title
 
 if TYPE_CHECKING:
     from thinkcurve.run import Run
@@ -30,13 +27,12 @@ EXPLAINED = (
 
 def results(runs: Sequence[Run]) -> list[Diagnostics]:
     """The diagnostics of runs."""
-    return [diagnostics_of(grid, run.traces) for run in runs for grid in grids_of(run.attempts)]
+    return [diagnostics_of(grid, run.traces) for run in runs for grid in run.grids]
 
 
 def lines(found: Diagnostics) -> Iterator[RenderableType]:
     """A table over the ladder, then what the traces show, in words."""
-    title = f"[bold]{escape(plain(short_task(found.task)))}[/] · {escape(plain(short_model(found.model)))}"
-    yield f"{title} · {escape(found.control)}"
+    yield title(found, "signs of its thinking")
     yield _table(found)
     if found.settling:
         yield _settling(found.settling)
@@ -50,7 +46,8 @@ def lines(found: Diagnostics) -> Iterator[RenderableType]:
 def _table(found: Diagnostics) -> Table:
     table = new_table()
     has_unknown = any(point.unknown for point in found.points)
-    heads = ["budget", "n", "forced", "reserve", "none", "box", "phrase", "loose"]
+    first = "effort" if found.control == Control.EFFORT else "budget"
+    heads = [first, "n", "forced", "reserve", "none", "box", "phrase", "loose"]
     for name in [*heads, *["form ?"] * has_unknown, "settled"]:
         table.add_column(name, justify="right", no_wrap=True)
     settling = found.settling
@@ -99,12 +96,12 @@ def _thinking(found: Thinking, control: str) -> Iterator[str]:
     words = sum(found.markers.values())
     kinds = ", ".join(f"{kind} {n:,}" for kind, n in found.markers.items())
     rate = found.markers_per_1k
-    if rate is None:
-        yield f"  self-correction: {words:,} words ({kinds}); per 1,000 tokens unknown"
+    if rate is None or rate.value is None:
+        yield f"  self-correction: {words:,} words; per 1,000 tokens unknown"
     else:
         interval = "" if rate.ci_low is None or rate.ci_high is None else f" [{rate.ci_low:.2f} – {rate.ci_high:.2f}]"
         yield f"  self-correction: {rate.value:.2f}{interval} per 1,000 tokens"
-        yield f"    ({kinds})"
+    yield f"    ({kinds})"
     share = "" if found.loop_share is None else f", over {100 * found.loop_share:.0f} % of their text"
     yield f"  loops: {found.n_loops:,} traces ({_share(found.n_loops, found.n_shown)} %) end in one{share}"
     if found.repeat_share is not None:

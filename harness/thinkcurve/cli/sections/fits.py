@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from thinkcurve.analysis.fitting.curve_fits import CurveFits, curve_fits_of
+from thinkcurve.analysis.basis.interval import Interval
+from thinkcurve.analysis.fitting.curve_fits import CurveFits, curve_fits
 from thinkcurve.analysis.fitting.fits import TOLERANCE, Fits, FormFit, Parameter
-from thinkcurve.analysis.fitting.s1 import Interval
 from thinkcurve.budget import format_budget
 from thinkcurve.cli.sections import Section
 
@@ -23,9 +23,9 @@ WORTH_SAYING = 0.005
 """Scatter beyond sampling error that is told: half a point."""
 
 
-def results(runs: Sequence[Run]) -> list[CurveFits]:
-    """The fits of each curve of each run."""
-    return [fits for run in runs for fits in curve_fits_of(run.attempts)]
+def results(runs: Sequence[Run], *, axis: str | None = None) -> list[CurveFits]:
+    """The fits of each curve of each run, over ``axis`` (by default thinking tokens)."""
+    return [curve_fits(grid, axis or "thinking_tokens") for run in runs for grid in run.grids]
 
 
 def lines(found: CurveFits) -> Iterable[RenderableType]:
@@ -35,7 +35,7 @@ def lines(found: CurveFits) -> Iterable[RenderableType]:
     from thinkcurve.cli.show import short_model, short_task
 
     title = f"[bold]{escape(short_task(found.task))}[/] · {escape(short_model(found.model))} · {escape(found.control)}"
-    yield f"{title} · accuracy over thinking tokens x"
+    yield f"{title} · accuracy over {found.axis.replace('_', ' ')} x"
     yield from _fit_lines(found.accuracy)
     if found.coverage:
         yield f"{title} · pass@x over x samples, budget {format_budget(found.coverage_budget, found.control)}"
@@ -43,6 +43,7 @@ def lines(found: CurveFits) -> Iterable[RenderableType]:
     if found.gains:
         yield f"{title} · gain of a step and for each doubling, points"
         yield _gains_table(found)
+        yield from _gains_remarks(found)
     yield from _saturation_lines(found)
     yield from _s1_lines(found)
 
@@ -55,7 +56,7 @@ def _fit_lines(fits: Fits) -> Iterable[RenderableType]:
         if fits.scatter >= WORTH_SAYING:
             yield (
                 f"[yellow]no form describes the points: they lie {100 * fits.scatter:.1f} points off the best of them, "
-                "beyond sampling error[/]"
+                "beyond sampling error; weights hold for that scatter, which counts as one more parameter[/]"
             )
         for form in fits.forms:
             if form.reason:
@@ -65,8 +66,9 @@ def _fit_lines(fits: Fits) -> Iterable[RenderableType]:
             if form.n_failed and not form.reason:
                 yield f"[yellow]{form.form}: {form.n_failed} of {form.n_resamples} resamples did not converge[/]"
         yield (
-            f"[dim]weight: by AICc over {len(fits.x)} points, taken as independent (– where too few); best: share of "
-            "resamples of problems in which its AICc was the smallest; off: largest miss, in points[/]"
+            f"[dim]weight: by AICc over {len(fits.x)} points, taken as independent, among forms that these suffice for "
+            "(– where not); best: share of resamples of problems in which its AICc was the smallest; off: largest "
+            "miss, in points[/]"
         )
     for words in fits.left_out:
         yield f"[yellow]{words}[/]"
@@ -77,8 +79,8 @@ def _ceiling_words(form: str, ceiling: Parameter, saturates_at: Parameter) -> st
     if ceiling.value is None:
         return f"{form}: no end"
     level = f"{form}: ends at {100 * ceiling.value:.1f} %"
-    if ceiling.low is not None and ceiling.high is not None:
-        level += f" ({100 * ceiling.low:.1f} – {100 * ceiling.high:.1f})"
+    if ceiling.ci_low is not None and ceiling.ci_high is not None:
+        level += f" ({100 * ceiling.ci_low:.1f} – {100 * ceiling.ci_high:.1f})"
     if saturates_at.value is None:
         return f"{level}; within {100 * TOLERANCE:g} points of it only beyond the measured range"
     return f"{level}; within {100 * TOLERANCE:g} points of it from x = {number(saturates_at.value)} on"
@@ -113,7 +115,7 @@ def _rows(form: FormFit, *, is_best: bool) -> Iterable[list[str]]:
         if not parameter.is_identifiable or parameter.value is None:
             yield [*head, parameter.name, "", "not identifiable"]
         else:
-            yield [*head, parameter.name, number(parameter.value), span(parameter.low, parameter.high)]
+            yield [*head, parameter.name, number(parameter.value), span(parameter.ci_low, parameter.ci_high)]
 
 
 def _gains_table(found: CurveFits) -> Table:
@@ -134,12 +136,24 @@ def _gains_table(found: CurveFits) -> Table:
     return table
 
 
+def _gains_remarks(found: CurveFits) -> Iterable[str]:
+    """Steps of which some problems have one end only."""
+    for gain in found.gains:
+        if gain.n_left_out:
+            start, end = (format_budget(budget, found.control) for budget in (gain.start, gain.end))
+            n = gain.n_problems + gain.n_left_out
+            yield f"[yellow]{start} to {end}: {gain.n_left_out} of {n} problems have attempts at one end only[/]"
+
+
 def _points(interval: Interval) -> tuple[str, str]:
     """An accuracy and its interval in points of a hundred, with signs."""
     if interval.value is None:
         return "–", ""
-    ends = ("?" if end is None else f"{100 * end:+.1f}" for end in (interval.low, interval.high))
-    return f"{100 * interval.value:+.1f}", " – ".join(ends)
+    value = f"{100 * interval.value:+.1f}"
+    if interval.ci_low is None and interval.ci_high is None:
+        return value, "no interval"
+    ends = ("?" if end is None else f"{100 * end:+.1f}" for end in (interval.ci_low, interval.ci_high))
+    return value, " – ".join(ends)
 
 
 def _saturation_lines(found: CurveFits) -> Iterable[str]:
@@ -152,15 +166,16 @@ def _saturation_lines(found: CurveFits) -> Iterable[str]:
         text = f"not reached: the last step, to {end}, still gains more than {points}"
     else:
         text = f"from budget {format_budget(saturation.budget, found.control)} on, within {points} of {end}"
-    if saturation.reached_in is None:
-        yield f"saturation: {text}; too few resamples for an interval"
+    if not saturation.has_interval:
+        yield f"saturation: {text}; no interval from one problem or group"
         return
     ends = [
         "not reached" if budget is None else format_budget(budget, found.control)
-        for budget in (saturation.low, saturation.high)
+        for budget in (saturation.ci_low, saturation.ci_high)
     ]
     span = ends[0] if ends[0] == ends[1] else f"{ends[0]} – {ends[1]}"
-    yield f"saturation: {text} (95 %: {span}; reached in {100 * saturation.reached_in:.0f} % of resamples)"
+    often = "" if saturation.reached_in is None else f"; reached in {100 * saturation.reached_in:.0f} % of resamples"
+    yield f"saturation: {text} (95 %: {span}{often})"
 
 
 def _s1_lines(found: CurveFits) -> Iterable[str]:
@@ -198,4 +213,4 @@ def span(low: float | None, high: float | None) -> str:
     return " – ".join("?" if end is None else number(end) for end in (low, high))
 
 
-SECTION = Section(results, lines)
+SECTION = Section(results, lines, ("axis",))

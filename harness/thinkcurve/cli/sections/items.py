@@ -9,8 +9,9 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from thinkcurve.analysis.basis.grid import Grid, grids_of
+from thinkcurve.analysis.basis.grid import Grid
 from thinkcurve.analysis.items.abilities import Abilities, abilities_of
+from thinkcurve.analysis.items.discrimination import FEWEST_RESPONDENTS
 from thinkcurve.analysis.items.items import Item, ItemTable, items_of
 from thinkcurve.budget import format_budget
 from thinkcurve.cli.sections import Section
@@ -32,13 +33,18 @@ FLAGS = {
 }
 EXPLAINED = (
     "✓ all samples right, x wrong, . no answer, ! unverified, – none; a digit is tenths of samples right. b*: from "
-    "there on at least half are right. r: correlation with the other problems over {n} columns of answers."
+    "there on at least half are right. Falls and rises are as drawn: with few samples much of it is luck. "
 )
+CORRELATED = (
+    "r: correlation with the other problems within budgets, over {n} samples of models. Against the rest: where r is "
+    "below 0 by more than chance explains; of those named one in twenty may be chance."
+)
+UNCORRELATED = "r needs {n} samples of one model or of several: there are fewer."
 
 
 def results(runs: Sequence[Run]) -> list[ItemTable | Abilities]:
     """The problems of each grid, then a ranking for each task that more than one model or run was given."""
-    tagged = [(f"{grid.task}@{_version(run, grid)}", grid) for run in runs for grid in grids_of(run.attempts)]
+    tagged = [(f"{grid.task}@{_version(run, grid)}", grid) for run in runs for grid in run.grids]
     by_task: dict[str, list[Grid]] = {}
     for name, grid in tagged:
         by_task.setdefault(name, []).append(grid)
@@ -65,7 +71,9 @@ def _items(found: ItemTable) -> Iterator[RenderableType]:
     if len(found.items) > MOST_ITEMS:
         yield f"The {MOST_ITEMS} that fall most as the budget grows, then those that rise most:"
     yield _items_table(found)
-    yield f"[dim]{EXPLAINED.format(n=f'{found.n_respondents:,}')}[/]"
+    has_r = any(item.discrimination is not None for item in found.items)
+    of_r = CORRELATED if has_r else UNCORRELATED
+    yield f"[dim]{EXPLAINED}{of_r.format(n=f'{found.n_respondents:,}' if has_r else FEWEST_RESPONDENTS)}[/]"
 
 
 def _items_table(found: ItemTable) -> Table:
@@ -141,11 +149,15 @@ def _ranking_table(found: Abilities) -> Table:
     for one in found.ranking[:MOST_RANKS]:
         number = f" ({one.place})" if one.model in repeated else ""
         name = _short(short_model(one.model), LONGEST_MODEL - len(number)) + number
-        interval = f"{100 * one.ci_low:.1f} – {100 * one.ci_high:.1f}"
+        interval = f"{_percent(one.expected.ci_low)} – {_percent(one.expected.ci_high)}"
         better = "–" if one.better_than_next is None else f"{100 * one.better_than_next:.0f} %"
-        shares = (f"{100 * one.raw:.1f}", f"{100 * one.expected:.1f}", interval, better)
+        shares = (_percent(one.raw), _percent(one.expected.value), interval, better)
         table.add_row(name, format_budget(one.budget, one.control), f"{one.n_problems:,}", *shares)
     return table
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f}"
 
 
 SECTION = Section(results, lines)

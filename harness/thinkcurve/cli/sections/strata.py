@@ -9,7 +9,8 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from thinkcurve.analysis.basis.grid import Grid, grids_of
+from thinkcurve.analysis.basis.grid import Grid
+from thinkcurve.analysis.basis.interval import Interval
 from thinkcurve.analysis.items.strata import Cell, Strata, Stratum, strata_of
 from thinkcurve.budget import format_budget
 from thinkcurve.cli.sections import Section
@@ -37,7 +38,7 @@ EXPLAINED = (
 
 def results(runs: Sequence[Run]) -> list[Strata]:
     """The strata of runs. Models tell each other's difficulty on tasks of one name and version."""
-    tagged = [(_versions(run).get(grid.task, ""), grid) for run in runs for grid in grids_of(run.attempts)]
+    tagged = [(_versions(run).get(grid.task, ""), grid) for run in runs for grid in run.grids]
     found = []
     for version, grid in tagged:
         others: list[Grid] = [other for v, other in tagged if v == version and other.task == grid.task]
@@ -76,14 +77,14 @@ def lines(strata: Strata) -> Iterator[RenderableType]:
 
 
 def _is_pooled(shown: Sequence[Stratum]) -> bool:
-    return any(cell is not None and cell.pooled is not None for stratum in shown for cell in stratum.cells)
+    return any(cell is not None and cell.pooled.value is not None for stratum in shown for cell in stratum.cells)
 
 
 def _furthest_apart(strata: Strata, shown: Sequence[Stratum]) -> int | None:
     """The place of the budget at which accuracies differ most, the last of several; ``None`` without any."""
     gaps = {}
     for at in range(len(strata.budgets)):
-        known = [cell.accuracy for stratum in shown if (cell := stratum.cells[at]) is not None]
+        known = [_value(cell) for stratum in shown if (cell := stratum.cells[at]) is not None]
         if known:
             gaps[at] = max(known) - min(known)
     return max(gaps, key=lambda at: (round(gaps[at], 9), at), default=None)
@@ -98,7 +99,7 @@ def _ladder(strata: Strata, shown: Sequence[Stratum]) -> Table:
         table.add_column(format_budget(strata.budgets[at], strata.control), justify="right", no_wrap=True)
     for stratum in shown:
         cells = (stratum.cells[at] for at in places)
-        shares = ("–" if cell is None else f"{100 * cell.accuracy:.0f}" for cell in cells)
+        shares = ("–" if cell is None else f"{100 * _value(cell):.0f}" for cell in cells)
         table.add_row(_short(stratum.name), _count(stratum.n_problems), *shares)
     return table
 
@@ -116,8 +117,12 @@ def _with_intervals(strata: Strata, shown: Sequence[Stratum], at: int) -> Table:
 def _cells(cell: Cell | None) -> list[str]:
     if cell is None:
         return ["–"] * 6
-    own = [_count(cell.n_problems), _count(cell.n_attempts), _percent(cell.accuracy), _range(cell.ci_low, cell.ci_high)]
-    return [*own, _percent(cell.pooled), _range(cell.pooled_low, cell.pooled_high)]
+    counts = [_count(cell.n_problems), _count(cell.n_attempts)]
+    return [*counts, *_with_range(cell.accuracy), *_with_range(cell.pooled)]
+
+
+def _value(cell: Cell) -> float:
+    return cell.accuracy.value or 0.0
 
 
 def _name_column(table: Table, strata: Strata) -> None:
@@ -133,12 +138,11 @@ def _count(n: float) -> str:
     return f"{n:,.0f}" if abs(n - round(n)) < 0.05 else f"{n:,.1f}"
 
 
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f}"
-
-
-def _range(low: float | None, high: float | None) -> str:
-    return "–" if low is None or high is None else f"{100 * low:.1f} – {100 * high:.1f}"
+def _with_range(share: Interval) -> list[str]:
+    value = "–" if share.value is None else f"{100 * share.value:.1f}"
+    if share.ci_low is None or share.ci_high is None:
+        return [value, "–"]
+    return [value, f"{100 * share.ci_low:.1f} – {100 * share.ci_high:.1f}"]
 
 
 SECTION = Section(results, lines)

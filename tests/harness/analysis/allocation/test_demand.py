@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thinkcurve.analysis.allocation import demand as demand_module
-from thinkcurve.analysis.allocation.demand import Demand, project, quantiles_over, shares_below, times
+from thinkcurve.analysis.allocation.demand import Demand, counts_below, project, quantiles_over, times
 from thinkcurve.analysis.basis.grid import Grid, grids_of
 from thinkcurve.analysis.basis.interval import Interval
 from thinkcurve.tariff import Tariff
@@ -49,10 +49,10 @@ def one(tokens: dict[str, list[float]], volume: float = 1000, **more: Any) -> De
     return found
 
 
-def test_totals_are_means_over_problems_times_the_volume() -> None:
+def test_totals_are_means_over_attempts_times_the_volume() -> None:
     found = one({"a": [10, 30], "b": [50]})
-    assert found.tokens_mean.value == 35
-    assert found.generated_tokens.value == 35_000
+    assert found.tokens_mean.value == 30
+    assert found.generated_tokens.value == 30_000
     assert found.prompt_tokens.value == 100_000
     assert found.usd.value == pytest.approx(2.0)
     assert found.usd_source == "measured"
@@ -121,10 +121,9 @@ problems = st.lists(st.lists(st.integers(0, 30).map(float), min_size=1, max_size
 def test_quantiles_are_those_of_requests_written_out(tokens: list[list[float]], weights: list[int]) -> None:
     width = max(map(len, tokens))
     values = np.array([own + [NAN] * (width - len(own)) for own in tokens])
-    found, below = shares_below(values, ~np.isnan(values))
+    found, below = counts_below(values, ~np.isnan(values))
     counts = weights[: len(tokens)]
-    # each problem stands as often as its weight, each of its samples 12 / n times: the same for all
-    written = sorted(v for own, n in zip(tokens, counts, strict=True) for v in own * (n * 12 // len(own)))
+    written = sorted(v for own, n in zip(tokens, counts, strict=True) for v in own * n)
     got = quantiles_over(np.array([counts], dtype=float), found, below, (0.5, 0.95))[0]
     for value, share in zip(got, (0.5, 0.95), strict=True):
         assert value == np.quantile(written, share, method="inverted_cdf")
@@ -133,7 +132,7 @@ def test_quantiles_are_those_of_requests_written_out(tokens: list[list[float]], 
 def test_very_many_values_are_thinned_by_rank(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demand_module, "MOST_VALUES", 50)
     values = np.arange(1000.0)[:, None]
-    found, below = shares_below(values, np.ones((1000, 1), dtype=bool))
+    found, below = counts_below(values, np.ones((1000, 1), dtype=bool))
     assert len(found) == 50
     assert quantiles_over(np.ones((1, 1000)), found, below, (0.5,))[0, 0] == pytest.approx(500, abs=20)
 

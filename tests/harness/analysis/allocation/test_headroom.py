@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from thinkcurve.analysis.allocation.headroom import headroom_of
+from thinkcurve.analysis.allocation.oracle import Oracle
+from thinkcurve.analysis.basis.accuracy import accuracy
 from thinkcurve.analysis.basis.grid import Grid, grids_of
 from thinkcurve.analysis.basis.interval import Interval
 
@@ -52,7 +54,7 @@ def test_every_assignment_confirms_oracle_gain_and_saving() -> None:
     ]
     for place, point in enumerate(found.points):
         uniform = np.mean([line[place] for line in lines])
-        assert point.cost == COSTS[place]
+        assert point.cost_per_problem == COSTS[place]
         assert point.uniform.value == pytest.approx(uniform)
         lots = [v for c, v in ways if c <= COSTS[place]]
         lots += [
@@ -107,3 +109,79 @@ def test_one_problem_has_figures_and_no_interval() -> None:
     (first, *_, last) = headroom_of(grid_of({"a": ["011"]}), n_resamples=50).points
     assert first.uniform == Interval(0.0, None, None)
     assert last.saving == Interval(0.5, None, None)
+
+
+def width(one: Interval) -> float:
+    assert one.ci_low is not None
+    assert one.ci_high is not None
+    return one.ci_high - one.ci_low
+
+
+def test_what_no_resample_has_seen_may_still_be() -> None:
+    first, *_, last = headroom_of(grid_of({str(i): ["111"] for i in range(30)}), n_resamples=50).points
+    for point in (first, last):
+        for figure in (point.uniform, point.oracle):
+            assert figure.value == 1.0
+            assert figure.ci_low == pytest.approx(0.8865, abs=1e-4)  # Wilson for 30 of 30
+    # the dearest budget may have something to win, and others may not spare what all of these do
+    assert last.gain.ci_low == 0
+    assert width(last.gain) > 0.05
+    assert last.saving == Interval(0.75, None, None)
+    # nothing can be won or spared where every problem has its cheapest
+    assert first.gain == first.saving == Interval(0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("has_groups", [False, True])
+def test_one_budget_for_all_has_the_interval_of_the_curve(has_groups: bool) -> None:
+    rng = np.random.default_rng(0)
+    answers = {str(i): ["".join(rng.choice(["0", "1"], 3)) for _ in range(2)] for i in range(48)}
+    grid = grid_of(answers, group=None)
+    if has_groups:
+        grid.attempts["group"] = [int(problem) // 4 for problem in grid.attempts["problem"]]
+        (grid,) = grids_of(grid.attempts)
+    assert (grid.groups is not None) == has_groups
+    for place, point in enumerate(headroom_of(grid, n_resamples=50).points):
+        curve = accuracy(grid.right[:, place], grid.drawn[:, place], groups=grid.groups)
+        one = point.uniform
+        assert (one.value, one.ci_low, one.ci_high) == pytest.approx((curve.mean, curve.ci_low, curve.ci_high))
+
+
+def test_problems_weigh_alike_in_what_a_plan_costs() -> None:
+    answers = {"a": ["01x"], "b": ["01x", "01x", "01x"]}
+    grid = grid_of({name: [line.replace("x", "1") for line in lines] for name, lines in answers.items()})
+    grid.attempts["generated_tokens"] = [10.0, 20.0, 30.0] + [40.0, 50.0, 60.0] * 3
+    points = headroom_of(grid, n_resamples=50).points
+    assert [point.cost_per_problem for point in points] == [25, 35, 45]
+
+
+def test_tokens_of_nothing_are_no_error() -> None:
+    answers = {str(i): ["011"] for i in range(12)}
+    point = headroom_of(grid_of(answers, generated_tokens=0.0), n_resamples=50).points[0]
+    assert point.saving.value is None
+    assert point.oracle.value == 1.0
+
+
+@pytest.mark.slow
+def test_intervals_of_the_oracle_hold_what_these_answers_would_give_for_many() -> None:
+    # the oracle of one sample a problem has a truth of its own: that of very many problems
+    def simulated(n: int, seed: int) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        return rng.random((n, 3)) < rng.beta(2, 3, n)[:, None] * [0.5, 0.8, 1.0]
+
+    many = simulated(200_000, 1).astype(float)
+    ones, at, uniform = np.ones((1, len(many))), COSTS[1], many[:, 1].mean()
+    best = Oracle.of(many, np.tile(COSTS, (len(many), 1)))
+    value = best.value_at(ones, np.array([[at]]))[0, 0]
+    saving = 1 - best.cost_at(ones, np.array([[uniform]]))[0, 0] / at
+    truth = {"uniform": uniform, "oracle": value, "gain": value - uniform, "saving": saving}
+    held = dict.fromkeys(truth, 0)
+    n_studies = 400
+    for seed in range(n_studies):
+        rows = simulated(100, 1000 + seed)
+        answers = {str(i): ["".join("1" if r else "0" for r in row)] for i, row in enumerate(rows)}
+        point = headroom_of(grid_of(answers), n_resamples=400).points[1]
+        for name, true in truth.items():
+            one = getattr(point, name)
+            held[name] += one.ci_low <= true <= one.ci_high
+    for name, n in held.items():
+        assert 0.917 <= n / n_studies <= 0.983, (name, n)  # 95 % and three standard errors

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from thinkcurve.analysis.allocation import oracle as oracle_module
-from thinkcurve.analysis.allocation.oracle import Oracle, Planned, blind_at, efficiency, hull_prices
+from thinkcurve.analysis.allocation import hull as hull_module
+from thinkcurve.analysis.allocation.hull import Hulls, blind_at, hull_prices
+from thinkcurve.analysis.allocation.oracle import Oracle, Planned, efficiency
 
 ONES = np.ones((1, 1))
 Table = tuple[np.ndarray, np.ndarray]
@@ -42,7 +43,7 @@ def hull_at(points: list[tuple[float, float]], at: float) -> float:
     return max(found, default=np.nan)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(small(), st.floats(0, 1))
 def test_the_oracle_is_the_hull_of_all_assignments(table: Table, share: float) -> None:
     values, costs = table
@@ -56,7 +57,7 @@ def test_the_oracle_is_the_hull_of_all_assignments(table: Table, share: float) -
     assert found >= max(v for c, v in points if c <= at + 1e-9) - 1e-9
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(small())
 def test_the_least_cost_of_a_value_is_the_hull_read_the_other_way(table: Table) -> None:
     values, costs = table
@@ -68,7 +69,7 @@ def test_the_least_cost_of_a_value_is_the_hull_read_the_other_way(table: Table) 
         assert cost == pytest.approx(min(c for c, _ in points)) or hull_at(points, cost * (1 - 1e-6)) < aim
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(small(), st.lists(st.integers(0, 3), min_size=4, max_size=4).filter(lambda w: w[0] > 0))
 def test_weights_count_problems_that_often(table: Table, times: list[int]) -> None:
     values, costs = table
@@ -83,16 +84,16 @@ def test_weights_count_problems_that_often(table: Table, times: list[int]) -> No
 def test_below_the_cheapest_there_is_nothing() -> None:
     one = Oracle.of(np.array([[0.0, 1.0]]), np.array([[10.0, 20.0]]))
     assert np.isnan(one.value_at(ONES, np.array([[9.0]]))).all()
-    assert np.isnan(blind_at(np.array([[0.0, 1.0]]), np.array([[10.0, 20.0]]), np.array([9.0]))).all()
+    assert np.isnan(blind_at(np.array([[0.0, 1.0]]), np.array([[10.0, 20.0]]), np.array([[9.0]]))).all()
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(small(), st.floats(0, 1))
 def test_blind_is_the_hull_of_the_options(table: Table, share: float) -> None:
     values, costs = table[0][:1], table[1][:1]
     at = costs.min() + share * (costs.max() - costs.min())
     points = list(zip(costs[0].tolist(), values[0].tolist(), strict=True))
-    assert blind_at(values, costs, np.array([at]))[0] == pytest.approx(hull_at(points, at), abs=1e-9)
+    assert blind_at(values, costs, np.array([[at]]))[0, 0] == pytest.approx(hull_at(points, at), abs=1e-9)
 
 
 @given(small())
@@ -100,7 +101,7 @@ def test_the_oracle_is_never_below_the_blind(table: Table) -> None:
     values, costs = table
     at = costs.mean(axis=0)
     means = np.ones((len(at), 1)) * values.mean(axis=0), np.ones((len(at), 1)) * costs.mean(axis=0)
-    blind = blind_at(*means, at)
+    blind = blind_at(*means, at[:, None])[:, 0]
     best = Oracle.of(values, costs).value_at(np.ones((1, len(values))), at[None, :])[0]
     assert (best >= blind - 1e-9).all()
 
@@ -110,12 +111,40 @@ def test_too_many_prices_are_thinned_from_above(monkeypatch: pytest.MonkeyPatch)
     values, costs = rng.random((200, 4)), np.cumsum(rng.random((200, 4)), axis=1)
     weights, at = np.ones((1, 200)), np.array([[0.8, 1.2, 1.6]])
     exact = Oracle.of(values, costs)
-    monkeypatch.setattr(oracle_module, "MOST_PRICES", 64)
+    monkeypatch.setattr(hull_module, "MOST_PRICES", 64)
     thinned = Oracle.of(values, costs)
     assert len(thinned.prices) <= 64 < len(exact.prices)
     gap = thinned.value_at(weights, at) - exact.value_at(weights, at)
     assert (gap >= -1e-12).all()
     assert (gap < 2e-3).all()
+
+
+@settings(max_examples=50, deadline=None)
+@given(small(), st.lists(st.floats(0, 45), min_size=1, max_size=3))
+def test_hulls_of_many_rows_are_those_of_each(table: Table, at: list[float]) -> None:
+    values, costs = table
+    found = blind_at(values, costs, np.tile(at, (len(values), 1)))
+    for row, (v, c) in enumerate(zip(values, costs, strict=True)):
+        points = list(zip(c.tolist(), v.tolist(), strict=True))
+        for column, cost in enumerate(at):
+            assert found[row, column] == pytest.approx(hull_at(points, cost), abs=1e-9, nan_ok=True)
+
+
+@given(small())
+def test_corners_of_a_hull_rise_and_flatten(table: Table) -> None:
+    hulls = Hulls.of(*table)
+    for cost, value, n in zip(hulls.costs, hulls.values, hulls.n_corners, strict=True):
+        run, rise = np.diff(cost[:n]), np.diff(value[:n])
+        assert (run > 0).all()
+        assert (rise > 0).all()
+        assert (np.diff(rise / run) < 0).all()
+        assert np.isinf(cost[n:]).all()
+
+
+def test_options_of_one_cost_leave_the_best_of_them() -> None:
+    values, costs, at = np.array([[0.2, 0.6, 0.4]]), np.zeros((1, 3)), np.array([[0.0, 1.0]])
+    assert blind_at(values, costs, at).tolist() == [[0.6, 0.6]]
+    assert hull_prices(values, costs).tolist() == [0.0]
 
 
 def test_prices_are_slopes_of_the_hull() -> None:

@@ -1,222 +1,23 @@
-"""Menus, cascades and their cross-validation, against loops over all there is."""
+"""The cross-validated frontier of a router, against loops over all there is."""
 
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.allocation.menus import NAN, menu, noisy
+from thinkcurve.analysis.allocation import cascades as cascades_module
 from thinkcurve.analysis.allocation import router as router_module
-from thinkcurve.analysis.allocation.menu import Menu, Step, menu_of, plurality
-from thinkcurve.analysis.allocation.router import Cascade, cascades_of, folds, route, run_cascade
-from thinkcurve.analysis.basis.grid import Grid, grids_of
+from thinkcurve.analysis.allocation.cascades import Cascade, cascades_of, run_cascade
+from thinkcurve.analysis.allocation.choosers import ByCascade, ByLevel
+from thinkcurve.analysis.allocation.menu import Menu, menu_of
+from thinkcurve.analysis.allocation.router import folds, route
 from thinkcurve.analysis.basis.resample import Estimate, bootstrap
-
-NAN = np.nan
-
-
-def grid_of(answers: dict[str, list[list[str]]], *, model: str = "m", right: str = "1", **columns: Any) -> Grid:
-    """A grid of answers by problem, sample and budget; ``right`` is correct, an empty string is no attempt."""
-    cells = [
-        (problem, sample, 64 * place, answer)
-        for problem, lines in answers.items()
-        for sample, line in enumerate(lines)
-        for place, answer in enumerate(line)
-        if answer
-    ]
-    thinking = [float(budget) for _, _, budget, _ in cells]
-    table = pd.DataFrame(
-        {
-            "model": model,
-            "task": "t",
-            "control": "truncate",
-            "problem": [p for p, *_ in cells],
-            "sample": [s for _, s, *_ in cells],
-            "budget": pd.array([b for _, _, b, _ in cells], dtype="Int64"),
-            "verdict": ["correct" if a == right else "incorrect" for *_, a in cells],
-            "extracted": [a for *_, a in cells],
-            "rung": "number/plain",
-            "is_forced": [b < 100 for _, _, b, _ in cells],
-            "thinking_tokens": thinking,
-            "generated_tokens": [t + 10 for t in thinking],
-            **columns,
-        }
-    )
-    (found,) = grids_of(table)
-    return found
-
-
-def menu(value: Any, cost: Any, signal: Any, **changed: Any) -> Menu:
-    """A menu of arrays of shape (P, n), one trial each, whose steps start anew."""
-    parts = [np.asarray(part, dtype=float)[:, None, :] for part in (value, cost, signal)]
-    n_problems, _, n = parts[0].shape
-    fields: dict[str, Any] = {
-        "signal_name": "agreement",
-        "axis": "generated_tokens",
-        "steps": tuple(Step(0, "m", "truncate", i) for i in range(n)),
-        "problems": tuple(map(str, range(n_problems))),
-        "levels": None,
-        "groups": None,
-        "n_left_out": 0,
-        "thinking": np.zeros((n_problems, 1, n, 1)),
-    }
-    return Menu(value=parts[0], cost=parts[1], signal=parts[2], **(fields | changed))
-
-
-@given(st.lists(st.integers(-1, 3), min_size=1, max_size=6))
-def test_a_plurality_is_what_counting_finds(votes: list[int]) -> None:
-    value, agreement = plurality(np.array(votes, dtype=float))
-    counts = Counter(vote for vote in votes if vote >= 0)
-    most = max(counts.values(), default=0)
-    tied = [vote for vote, n in counts.items() if n == most]
-    assert value == pytest.approx((0 in tied) / len(tied) if tied else 0.0)
-    assert agreement == pytest.approx(most / len(votes))
-
-
-@given(st.lists(st.integers(0, 3), min_size=1, max_size=6), st.permutations(range(4)))
-def test_agreement_does_not_know_which_answer_is_right(votes: list[int], names: list[int]) -> None:
-    _, plain = plurality(np.array(votes, dtype=float))
-    _, renamed = plurality(np.array([names[vote] for vote in votes], dtype=float))
-    assert plain == renamed
-
-
-def test_an_unknown_vote_makes_the_plurality_unknown() -> None:
-    value, agreement = plurality(np.array([0.0, NAN]))
-    assert np.isnan(value)
-    assert np.isnan(agreement)
-
-
-def test_steps_of_a_menu_by_hand() -> None:
-    found = menu_of([grid_of({"a": [["2", "1"], ["2", "1"], ["3", "1"]]})], signal="agreement", k=2)
-    assert found is not None
-    assert [(step.budget, step.k) for step in found.steps] == [(0, 1), (0, 2), (64, 1), (64, 2)]
-    assert found.cost[0, 0].tolist() == [10, 20, 74, 148]
-    # trials take samples 0 and 1, 1 and 2, 2 and 0
-    assert found.signal[0, :, 1].tolist() == [1.0, 0.5, 0.5]
-    assert found.signal[0, :, 3].tolist() == [1.0, 1.0, 1.0]
-    assert found.value[0].tolist() == [[0, 0, 1, 1]] * 3
-    assert np.isnan(found.signal[0, :, 0]).all()
-
-
-def test_a_tie_with_the_right_answer_is_drawn_by_lot() -> None:
-    found = menu_of([grid_of({"a": [["1"], ["2"]]})], signal="agreement", k=2)
-    assert found is not None
-    assert found.value[0, :, 1].tolist() == [0.5, 0.5]
-
-
-def test_problems_that_lack_a_step_are_left_out_and_counted() -> None:
-    answers = {"a": [["1", "1"], ["1", "1"]], "b": [["1", ""], ["1", ""]], "c": [["1", "1"], ["", "1"]]}
-    alone = menu_of([grid_of(answers)], signal="ended")
-    assert alone is not None
-    assert (alone.problems, alone.n_left_out) == (("a", "c"), 1)
-    voting = menu_of([grid_of(answers)], signal="agreement", k=2)
-    assert voting is not None
-    assert (voting.problems, voting.n_left_out) == (("a",), 2)
-
-
-@pytest.mark.parametrize(("signal", "k"), [("agreement", 1), ("logprob", 1), ("level", 1)])
-def test_a_signal_that_is_not_there_makes_no_menu(signal: str, k: int) -> None:
-    assert menu_of([grid_of({"a": [["1", "1"]]}, level=None)], signal=signal, k=k) is None
-
-
-def test_a_signal_of_another_name_is_refused() -> None:
-    with pytest.raises(ValueError, match="agreement, logprob, ended, level"):
-        menu_of([grid_of({"a": [["1"]]})], signal="mood")
-
-
-def test_unknown_costs_and_code_make_no_menu() -> None:
-    assert menu_of([grid_of({"a": [["1"]]}, generated_tokens=NAN)], signal="ended") is None
-    code = grid_of({"a": [["1"], ["1"]]}, rung="sandbox/function")
-    assert menu_of([code], signal="agreement", k=2) is None
-
-
-def test_log_probabilities_and_natural_ends_are_signals() -> None:
-    grid = grid_of({"a": [["2", "1", "1"]]}, mean_logprob=[-0.5, -0.2, -0.1])
-    by_logprob, by_end = (menu_of([grid], signal=name) for name in ("logprob", "ended"))
-    assert by_logprob is not None
-    assert by_end is not None
-    assert by_logprob.signal[0, 0].tolist() == [-0.5, -0.2, -0.1]
-    assert by_end.signal[0, 0].tolist() == [0, 0, 1]
-
-
-def test_two_models_share_the_problems_that_both_have() -> None:
-    one = grid_of({"a": [["1"]], "b": [["2"]]})
-    other = grid_of({"c": [["1"]], "b": [["1"]]}, model="n", generated_tokens=5.0)
-    found = menu_of([one, other], signal="ended")
-    assert found is not None
-    assert found.problems == ("b",)
-    assert [(step.curve, step.model) for step in found.steps] == [(1, "n"), (0, "m")]
-    assert found.value[0, 0].tolist() == [1, 0]
-
-
-def by_hand(found: Menu, cascade: Cascade, p: int, t: int) -> tuple[float, float]:
-    paid = 0.0
-    for i in cascade.steps:
-        paid += float(found.cost[p, t, i])
-        if found.signal[p, t, i] >= cascade.threshold or i == cascade.steps[-1]:
-            return float(found.value[p, t, i]), paid
-    raise AssertionError("a cascade ends at its last step")
-
-
-def noisy(n_problems: int = 40, n_samples: int = 3, seed: int = 0) -> Grid:
-    """Three budgets whose samples agree the more, the more often they are right."""
-    rng = np.random.default_rng(seed)
-    chances = rng.random(n_problems)[:, None] * np.array([0.4, 0.8, 1.0])
-    return grid_of(
-        {
-            str(p): [[str(1 if rng.random() < c else rng.integers(2, 6)) for c in chances[p]] for _ in range(n_samples)]
-            for p in range(n_problems)
-        }
-    )
-
-
-def test_a_cascade_pays_every_step_up_to_the_one_that_is_content() -> None:
-    found = menu_of([noisy()], signal="agreement", k=3)
-    assert found is not None
-    cascades = cascades_of(found)
-    assert {len(cascade.steps) for cascade in cascades} == {1, 2, 3}
-    for cascade in cascades:
-        value, cost = run_cascade(found, cascade)
-        for p in range(0, 40, 7):
-            pairs = [by_hand(found, cascade, p, t) for t in range(found.value.shape[1])]
-            assert (value[p], cost[p]) == pytest.approx(tuple(np.mean(pairs, axis=0)))
-
-
-def test_going_on_from_a_trace_pays_its_thinking_once() -> None:
-    answers = {"a": [["2", "3", "1"], ["3", "2", "1"]]}
-    anew, on = (menu_of([grid_of(answers)], signal="agreement", k=2, goes_on=g) for g in (False, True))
-    assert anew is not None
-    assert on is not None
-    names = [(step.budget, step.k) for step in on.steps]
-    chain = Cascade((names.index((64, 2)), names.index((128, 2))), 0.9)
-    assert run_cascade(anew, chain)[1][0] == (64 + 10) * 2 + (128 + 10) * 2
-    assert run_cascade(on, chain)[1][0] == (128 + 10 + 10) * 2
-    single = Cascade((names.index((64, 2)), names.index((128, 1))), 0.9)
-    assert run_cascade(on, single)[1][0] == (64 + 10) * 2 + 64 + 10
-
-
-@pytest.mark.parametrize("control", ["server", "effort"])
-def test_where_no_trace_is_shared_nothing_is_gone_on_from(control: str) -> None:
-    found = menu_of([grid_of({"a": [["2", "1"]]}, control=control)], signal="ended", goes_on=True)
-    assert found is not None
-    assert (found.thinking == 0).all()
-
-
-def test_only_the_last_step_may_show_nothing() -> None:
-    found = menu([[0, 1, 1]] * 4, [[1, 2, 3]] * 4, [[0.2, NAN, 0.4], [0.6, NAN, 1.0]] * 2)
-    assert {c.steps for c in cascades_of(found)} == {(0,), (1,), (2,), (0, 1), (0, 2)}
-
-
-def test_many_steps_are_tried_in_twos(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(router_module, "MOST_CASCADES", 1)
-    found = menu([[0, 1, 1]] * 4, [[1, 2, 3]] * 4, [[0.2, 0.1, 0.4], [0.6, 0.3, 1.0]] * 2)
-    assert {len(c.steps) for c in cascades_of(found)} == {1, 2}
 
 
 @given(st.integers(2, 30), st.integers(2, 5), st.booleans())
@@ -233,17 +34,33 @@ def test_every_problem_is_held_out_once_a_repeat_with_its_group(n: int, n_folds:
 def test_what_is_chosen_on_the_training_folds_is_the_best_of_all_cascades() -> None:
     found = menu_of([noisy(20)], signal="agreement", k=3)
     assert found is not None
-    chooser = router_module._ByCascade(found)
+    chooser = ByCascade(found)
     train = np.arange(20) < 12
     for price in (0.0, 1e-3, 1e-2):
-        (best,) = chooser._best(train, np.array([price]))
+        picked = chooser.picked(train, np.array([price]))
+        assert picked.shape == (20, 1)
+        (best,) = set(picked[:, 0].tolist())
         worths = []
         for cascade in cascades_of(found):
             value, cost = run_cascade(found, cascade)
             worths.append(value[train].mean() - price * cost[train].mean())
         assert worths[best] == pytest.approx(max(worths))
-        value, _ = chooser.on(train, ~train, np.array([price]))
-        assert value[:, 0] == pytest.approx(run_cascade(found, chooser.cascades[best])[0][~train])
+        assert chooser.value[:, best] == pytest.approx(run_cascade(found, chooser.cascades[best])[0])
+
+
+def test_a_level_that_was_not_seen_gets_what_is_best_for_all() -> None:
+    levels = np.array([1, 1, 2, 2, "hard"], dtype=object)
+    value = [[1, 1], [1, 1], [0, 1], [0, 1], [0, 0]]
+    chooser = ByLevel(menu(value, [[1, 10]] * 5, np.full((5, 2), NAN), levels=levels, signal_name="level"))
+    assert chooser.names == ["1", "2", "hard"]
+    picked = chooser.picked(np.arange(5) < 4, np.array([0.01]))
+    assert picked[:, 0].tolist() == [0, 0, 1, 1, 1]
+
+
+def test_levels_are_named_in_the_order_of_numbers() -> None:
+    levels = np.array([10, 9.0, None, 2], dtype=object)
+    chooser = ByLevel(menu([[1, 1]] * 4, [[1, 10]] * 4, np.full((4, 2), NAN), levels=levels, signal_name="level"))
+    assert chooser.names == ["2", "9", "10", "none"]
 
 
 def test_a_signal_that_tells_all_is_better_than_the_same_for_all() -> None:
@@ -333,3 +150,61 @@ def test_the_same_seed_is_the_same_router() -> None:
     found = menu_of([noisy(20)], signal="agreement", k=2)
     assert found is not None
     assert route(found, n_resamples=50, seed=4) == route(found, n_resamples=50, seed=4)
+
+
+def by_folds(found: Menu, cascade: Cascade, prices: np.ndarray, n_folds: int, n_repeats: int) -> list[float]:
+    """How many held-out problems get a cascade at each price, by trying all cascades on every training fold."""
+    shares = []
+    for price in prices:
+        n_same = 0
+        for held_out in folds(len(found.problems), None, n_folds=n_folds, n_repeats=n_repeats, seed=0):
+            outcomes = [(run_cascade(found, c), c) for c in cascades_of(found)]
+            worth = [(v[~held_out].mean() - price * c[~held_out].mean(), c[~held_out].mean()) for (v, c), _ in outcomes]
+            most = max(w for w, _ in worth)
+            best = min((c, i) for i, (w, c) in enumerate(worth) if w >= most - 1e-12)[1]
+            n_same += int(held_out.sum()) * (outcomes[best][1] == cascade)
+        shares.append(n_same / (len(found.problems) * n_repeats))
+    return shares
+
+
+def test_a_point_says_what_its_steps_cost_and_how_many_got_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cascades_module, "MOST_STEPS", 2)
+    found = menu_of([noisy(15)], signal="agreement", k=3)
+    assert found is not None
+    router = route(found, n_folds=3, n_repeats=2, n_resamples=20)
+    assert router is not None
+    prices = router_module._prices(found.value.mean(axis=1), found.cost.mean(axis=1))
+    assert len({point.cascade for point in router.points}) == len(router.points)  # one point a choice
+    for point in router.points:
+        assert point.cascade is not None
+        assert point.own_cost == pytest.approx(run_cascade(found, point.cascade)[1].mean())
+        shares = by_folds(found, point.cascade, prices, 3, 2)
+        assert any(point.agreement == pytest.approx(share) for share in shares)
+        if point.agreement == 1:
+            assert point.cost.value == pytest.approx(point.own_cost)
+            assert point.accuracy.value == pytest.approx(run_cascade(found, point.cascade)[0].mean())
+
+
+def test_where_hindsight_wins_nothing_sure_there_is_no_share_of_it() -> None:
+    # of 60 problems one is solved by the dear step only: the room for a router is within its error of nothing
+    value = np.ones((60, 2))
+    value[0, 0] = 0
+    router = route(menu(value, [[1, 10]] * 60, np.random.default_rng(0).random((60, 2))), n_resamples=200)
+    assert router is not None
+    assert all(point.efficiency.value is None for point in router.points)
+
+
+def test_a_router_that_is_always_right_may_yet_be_wrong() -> None:
+    router = route(menu([[1.0, 1.0]] * 30, [[1, 2]] * 30, [[0, 1], [1, 0]] * 15), n_resamples=50)
+    assert router is not None
+    (point,) = router.points
+    assert point.accuracy.value == 1.0
+    assert point.accuracy.ci_low == pytest.approx(0.8865, abs=1e-4)  # Wilson for 30 of 30
+    assert (point.gain.ci_low, point.gain.ci_high) == (0.0, 0.0)  # the cheapest step for all is the blind choice
+
+
+def test_steps_that_cost_nothing_are_no_error() -> None:
+    router = route(menu([[0.0, 1.0]] * 12, [[0, 0]] * 12, [[0, 1], [1, 0]] * 6), n_resamples=50)
+    assert router is not None
+    assert [point.cost.value for point in router.points] == [0.0]
+    assert [point.accuracy.value for point in router.points] == [1.0]

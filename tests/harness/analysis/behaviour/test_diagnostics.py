@@ -1,5 +1,7 @@
 """Diagnostics of attempts and traces: what is counted where, and what is not known."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,7 +19,7 @@ from thinkcurve.store import Trace
 def attempts(verdicts: np.ndarray, said: np.ndarray | None = None, control: str = "truncate", **more: object) -> Grid:
     """A grid whose attempts say ``said`` (P, B, S) and have the columns that diagnostics read."""
     shape = verdicts.shape
-    columns: dict[str, object] = {
+    columns: dict[str, Any] = {
         "extracted": np.full(shape, "7", dtype=object) if said is None else said,
         "rung": "number/boxed",
         "is_forced": False,

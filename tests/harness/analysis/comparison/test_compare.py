@@ -77,7 +77,8 @@ def test_half_the_tokens_are_a_ratio_of_a_half(reference: Run) -> None:
 
     found = quick(reference, changed(reference, edit=half), axis="total_tokens").comparisons[0]
     assert found.ratio.value == pytest.approx(10)
-    assert found.ratio.ci_low == pytest.approx(10)
+    assert found.ratio.ci_low is not None
+    assert 9.5 < found.ratio.ci_low < 10  # that no answer changed is no proof that none would
     assert found.area.value is None  # ten times the tokens: no compute that both spent
     assert "both spent" in str(found.area.why)
 

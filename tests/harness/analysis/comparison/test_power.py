@@ -6,24 +6,28 @@ import pytest
 from thinkcurve.analysis.comparison.power import (
     detectable_difference,
     detectable_with,
+    problems_enough,
     problems_needed,
     samples_needed,
     variance_of,
+    variance_with,
 )
 
 
 def test_the_published_figures() -> None:
     # Miller 2024, section 5
-    assert problems_needed(0.03, between=1 / 9) == pytest.approx(969, abs=0.5)
-    once = detectable_difference(198, between=1 / 9, within_base=1 / 6, within_new=1 / 6)
-    tenfold = detectable_difference(198, between=1 / 9, within_base=1 / 6, within_new=1 / 6, k_base=10, k_new=10)
+    assert problems_needed(0.03, 1 / 9) == pytest.approx(969, abs=0.5)
+    once, tenfold = (
+        detectable_difference(198, variance_with(between=1 / 9, within_base=1 / 6, within_new=1 / 6, k_base=k, k_new=k))
+        for k in (1, 10)
+    )
     assert (once, tenfold) == pytest.approx((0.133, 0.076), abs=5e-4)
 
 
 def test_samples_that_are_needed_are_just_enough() -> None:
     k = samples_needed(0.08, 198, between=1 / 9, within=1 / 3)
     assert k is not None
-    assert detectable_difference(198, between=1 / 9 + 1 / 3 / k) == pytest.approx(0.08)
+    assert detectable_difference(198, 1 / 9 + 1 / 3 / k) == pytest.approx(0.08)
     assert samples_needed(0.01, 198, between=1 / 9, within=1 / 3) is None
 
 
@@ -32,8 +36,24 @@ def test_what_is_detectable_is_seen_four_times_in_five(n: int) -> None:
     from scipy.stats import ttest_1samp
 
     rng = np.random.default_rng(n)
-    d = rng.normal(detectable_with(0.3 / np.sqrt(n), n), 0.3, size=(n, 4000))
+    d = rng.normal(detectable_with(0.3 / np.sqrt(n), n - 1), 0.3, size=(n, 4000))
     assert (ttest_1samp(d, 0).pvalue <= 0.05).mean() == pytest.approx(0.8, abs=0.03)
+
+
+@pytest.mark.parametrize("difference", [0.15, 0.3])
+def test_as_many_problems_as_are_enough_show_it_four_times_in_five(difference: float) -> None:
+    from scipy.stats import ttest_1samp
+
+    rng = np.random.default_rng(7)
+    n = problems_enough(difference, 0.3**2)
+    seen = [(ttest_1samp(rng.normal(difference, 0.3, size=(m, 8000)), 0).pvalue <= 0.05).mean() for m in (n - 2, n)]
+    assert seen[1] >= 0.79
+    assert n == 10 or seen[0] < 0.8
+
+
+def test_a_few_problems_are_never_enough() -> None:
+    assert problems_enough(0.05, 0.0012) == 10  # Miller's equation says 3.8
+    assert problems_enough(0.05, 0.0) == 10
 
 
 @pytest.mark.parametrize("is_paired", [False, True])

@@ -8,7 +8,7 @@ import pytest
 from scipy.optimize import curve_fit
 
 from thinkcurve.analysis.basis.resample import draws, mean_over
-from thinkcurve.analysis.fitting.fits import Fits, FormFit, aicc, akaike_weights, fit_forms
+from thinkcurve.analysis.fitting.fits import Fits, FormFit, fit_forms
 from thinkcurve.analysis.fitting.forms import (
     ACCURACY_FORMS,
     COVERAGE_FORMS,
@@ -21,6 +21,7 @@ from thinkcurve.analysis.fitting.forms import (
 )
 from thinkcurve.analysis.fitting.scatter import fitted, scatter_of
 from thinkcurve.analysis.fitting.series import Series, spread_of
+from thinkcurve.analysis.fitting.weights import aicc, akaike_weights
 
 X = np.array([32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0])
 
@@ -111,9 +112,9 @@ def test_the_true_form_is_among_those_that_fit_and_its_intervals_hold_the_truth(
     assert fit.weight > 0.05
     assert fit.reason is None
     for parameter, true in zip(fit.parameters, natural, strict=True):
-        assert parameter.low is not None
-        assert parameter.high is not None
-        assert parameter.low - 0.02 * abs(true) <= true <= parameter.high + 0.02 * abs(true)
+        assert parameter.ci_low is not None
+        assert parameter.ci_high is not None
+        assert parameter.ci_low - 0.02 * abs(true) <= true <= parameter.ci_high + 0.02 * abs(true)
 
 
 def test_a_line_is_told_from_a_curve_that_saturates() -> None:
@@ -131,6 +132,10 @@ def test_aicc_by_hand_and_weights() -> None:
     assert aicc(np.array([3.0]), LOG_LINEAR, 6)[0] == 11
     assert aicc(np.array([1.0]), SATURATING, 6)[0] == 19
     assert np.isnan(aicc(np.array([1.0]), SATURATING, 4)[0])
+    # scatter was estimated too: k = 3: 3 + 6 + 2*3*4/2, and k = 4: 1 + 8 + 2*4*5/1
+    assert aicc(np.array([3.0]), LOG_LINEAR, 6, has_scatter=True)[0] == 21
+    assert aicc(np.array([1.0]), SATURATING, 6, has_scatter=True)[0] == 49
+    assert np.isnan(aicc(np.array([1.0]), SATURATING, 5, has_scatter=True)[0])
     first = 1 / (1 + exp(-4))
     weights = akaike_weights(np.array([11.0, 19.0, np.nan]))
     assert weights[:2].tolist() == pytest.approx([first, 1 - first])
@@ -181,9 +186,9 @@ def test_noise_about_a_level_tells_no_time_constant() -> None:
     assert of(found, SATURATING).reason is not None
     assert of(found, POWER_FLOOR).reason is not None
     slope = of(found, LOG_LINEAR).parameters[1]
-    assert slope.low is not None
-    assert slope.high is not None
-    assert slope.low < 0 < slope.high
+    assert slope.ci_low is not None
+    assert slope.ci_high is not None
+    assert slope.ci_low < 0 < slope.ci_high
 
 
 def test_what_all_forms_miss_is_scatter_and_spreads_the_weights() -> None:
@@ -192,6 +197,52 @@ def test_what_all_forms_miss_is_scatter_and_spreads_the_weights() -> None:
     assert found.scatter > 0.05
     assert max(fit.weight or 0 for fit in found.forms) < 0.99
     assert scatter_of(ACCURACY_FORMS, exact(TRUTHS[0][2])) == 0
+
+
+def test_scatter_costs_a_parameter() -> None:
+    """Five points that no form describes: a form of three parameters and the scatter leave nothing to judge it by."""
+    zigzag = exact(np.array([0.5, 0.3, 0.6, 0.35, 0.7]), X[:5], variance=1e-6)
+    found = fit_forms(zigzag)
+    assert found.scatter > 0
+    assert [fit.weight is None for fit in found.forms] == [False, False, True, True]
+    line = of(found, LOG_LINEAR)
+    assert min(fit.aicc for fit in found.forms if fit.aicc is not None) == pytest.approx(3 + 6 + 24, abs=0.01)
+    assert line.best_in is not None
+
+
+def test_problems_that_are_alike_tell_no_interval() -> None:
+    """Every problem right from 256 on: all resamples are that, and none says what other problems would be."""
+    flat = exact((X >= 256) * 1.0)
+    found = fit_forms(replace(flat, y_draws=np.broadcast_to(flat.y, flat.y_draws.shape)), [LOG_LINEAR, POWER])
+    for fit in found.forms:
+        assert fit.reason == "no problem differs from another: nothing says how sure"
+        assert [(p.ci_low, p.ci_high, p.is_identifiable) for p in fit.parameters] == [(None, None, False)] * 2
+        assert fit.band is not None
+        assert (set(fit.band.ci_low), set(fit.band.ci_high)) == ({0.0}, {1.0})
+    assert found.best is None
+    (alone,) = fit_forms(replace(simulated(TRUTHS[0][2]), n_units=1), [LOG_LINEAR]).forms
+    assert alone.reason == "one problem or group says nothing of others"
+    assert (alone.parameters[1].ci_low, alone.best_in) == (None, None)
+
+
+def test_ends_are_set_out_for_few_problems() -> None:
+    """The same resamples, of 10 problems and of many: t with 9 degrees of freedom is 2.26, and sqrt(10/9) more."""
+    series = simulated(TRUTHS[0][2], n_resamples=4000)
+    widths = []
+    for n in (10, 10_000):
+        (fit,) = fit_forms(replace(series, n_units=n), [LOG_LINEAR]).forms
+        slope = fit.parameters[1]
+        widths.append((slope.ci_high or 0) - (slope.ci_low or 0))
+    assert widths[0] / widths[1] == pytest.approx(2.262 * (10 / 9) ** 0.5 / 1.96, rel=0.05)
+
+
+def test_resamples_of_a_level_converge() -> None:
+    """All right at every point of a resample: what is left of the line is rounding, and that is a fit."""
+    series = exact(np.array([0.98, 0.99, 1.0, 1.0]), X[:4], variance=1e-5, n_resamples=60)
+    y_draws = series.y_draws.copy()
+    y_draws[:30] = 1.0
+    (fit,) = fit_forms(replace(series, y_draws=y_draws), [LOG_LINEAR]).forms
+    assert fit.n_failed == 0
 
 
 def test_a_saturating_curve_says_where_it_ends() -> None:
@@ -219,20 +270,20 @@ def test_the_line_ends_with_the_points_unless_more_is_asked() -> None:
         assert band is not None
         assert band.x[-1] == pytest.approx(65536)
         assert [x > X[-1] * (1 + 1e-9) for x in band.x] == list(band.is_extrapolated)
-        assert len(band.x) == len(band.y) == len(band.low) == len(band.high)
-        assert all(0 <= low <= high <= 1 for low, high in zip(band.low, band.high, strict=True))
+        assert len(band.x) == len(band.y) == len(band.ci_low) == len(band.ci_high)
+        assert all(0 <= low <= high <= 1 for low, high in zip(band.ci_low, band.ci_high, strict=True))
     # beyond the points every band covers those of all forms that fit about as well
     rivals = [fit.band for fit in far.forms if fit.band and (fit.weight or 0) >= 0.05]
     assert len(rivals) > 1
-    assert len({(rival.low[-1], rival.high[-1]) for rival in rivals}) == 1
+    assert len({(rival.ci_low[-1], rival.ci_high[-1]) for rival in rivals}) == 1
     for form in (LOG_LINEAR, POWER):
         (alone,) = fit_forms(series, [form], extrapolate_to=65536).forms
         wide, narrow = of(far, form).band, alone.band
         assert wide is not None
         assert narrow is not None
-        assert wide.low[:33] == pytest.approx(narrow.low[:33], abs=0.02)
-        assert wide.low[-1] - 0.02 <= narrow.low[-1] <= narrow.high[-1] <= wide.high[-1] + 0.02
-        assert wide.high[-1] - wide.low[-1] > narrow.high[-1] - narrow.low[-1] + 0.01
+        assert wide.ci_low[:33] == pytest.approx(narrow.ci_low[:33], abs=0.02)
+        assert wide.ci_low[-1] - 0.02 <= narrow.ci_low[-1] <= narrow.ci_high[-1] <= wide.ci_high[-1] + 0.02
+        assert wide.ci_high[-1] - wide.ci_low[-1] > narrow.ci_high[-1] - narrow.ci_low[-1] + 0.01
     with pytest.raises(ValueError, match="not beyond the largest x"):
         fit_forms(series, extrapolate_to=100)
 
@@ -244,9 +295,9 @@ def test_resamples_without_a_value_are_counted_and_make_no_interval() -> None:
     (fit,) = fit_forms(replace(series, y_draws=y_draws), [LOG_LINEAR]).forms
     assert fit.n_failed == 30
     assert fit.reason == "30 of 100 resamples did not converge"
-    assert fit.parameters[0].low is None
+    assert fit.parameters[0].ci_low is None
     assert fit.band is not None
-    assert set(fit.band.low) == {0.0}
+    assert set(fit.band.ci_low) == {0.0}
 
 
 def test_the_same_seed_gives_the_same_fit() -> None:

@@ -37,11 +37,11 @@ def test_parameters_and_bands_cover_the_truth(
         (fit,) = fit_forms(study(truth(X), seed), [form]).forms
         assert fit.band is not None
         for i, (parameter, true) in enumerate(zip(fit.parameters, natural, strict=True)):
-            assert parameter.low is not None
-            assert parameter.high is not None
-            parameters[i] += parameter.low <= true <= parameter.high
+            assert parameter.ci_low is not None
+            assert parameter.ci_high is not None
+            parameters[i] += parameter.ci_low <= true <= parameter.ci_high
         line = truth(np.array(fit.band.x))
-        band += (np.array(fit.band.low) <= line) & (line <= np.array(fit.band.high))
+        band += (np.array(fit.band.ci_low) <= line) & (line <= np.array(fit.band.ci_high))
         n_failed += fit.n_failed
     # three standard errors of a share of 400 studies are 3.3 points; the percentile interval itself gives away one
     assert (parameters / STUDIES > 0.905).all(), parameters / STUDIES
@@ -66,8 +66,8 @@ def test_a_band_of_coverage_holds_what_endless_samples_would_give() -> None:
         series = coverage_series(right, np.full(PROBLEMS, 64), ks, n_resamples=RESAMPLES, seed=seed)
         (fit,) = fit_forms(series, [EXPONENTIATED], loss="plain").forms
         for i, (parameter, true) in enumerate(zip(fit.parameters, truth.parameters, strict=True)):
-            assert parameter.low is not None
-            assert parameter.high is not None
+            assert parameter.ci_low is not None
+            assert parameter.ci_high is not None
             assert true.value is not None
-            inside[i] += parameter.low <= true.value <= parameter.high
+            inside[i] += parameter.ci_low <= true.value <= parameter.ci_high
     assert ((inside / STUDIES > 0.905) & (inside / STUDIES < 0.985)).all(), inside / STUDIES

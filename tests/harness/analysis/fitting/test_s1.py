@@ -16,6 +16,7 @@ from analysis.tables import table_of
 from records import an_attempt
 from thinkcurve.analysis.basis.grid import Grid, grids_of
 from thinkcurve.analysis.fitting.s1 import S1, control_share, performance, s1_of, scaling
+from thinkcurve.budget import EFFORTS
 from thinkcurve.problem import Verdict
 from thinkcurve.store import Attempt
 
@@ -147,7 +148,7 @@ def test_s1_of_a_grid_by_hand() -> None:
 def test_thinking_that_is_not_known_leaves_only_performance() -> None:
     rows = [attempt(0, 100, None, is_right=False), attempt(0, 200, 150, is_right=True)]
     found = s1_of(grid(rows), n_resamples=50)
-    assert (found.control, found.scaling_per_token.value, found.scaling_per_doubling.low) == (None, None, None)
+    assert (found.control, found.scaling_per_token.value, found.scaling_per_doubling.ci_low) == (None, None, None)
     assert (found.performance, found.performance_budget) == (1.0, 200)
 
 
@@ -163,3 +164,30 @@ def test_budget_0_has_no_doubling() -> None:
     found: S1 = s1_of(grid(rows), n_resamples=50)
     assert found.scaling_per_doubling.value == pytest.approx(1 / 3)
     assert found.scaling_per_token.value == pytest.approx(1 / 3 / 64)
+
+
+def test_only_problems_at_all_budgets_count() -> None:
+    """The hard problem failed at the largest budget: it is in no point, neither in accuracy nor in tokens."""
+    rows = [attempt(0, b, b, is_right=b > 100) for b in (100, 200, 400)]
+    rows += [attempt(1, b, 3 * b, is_right=False) for b in (100, 200)]
+    found = s1_of(grid(rows), n_resamples=50)
+    assert (found.n_problems, found.n_left_out) == (1, 1)
+    assert found.scaling_per_doubling.value == pytest.approx((1 + 1 / 2 + 0) / 3)
+    assert found.control == 1.0
+    none = s1_of(grid([attempt(0, 100, 90, is_right=True), attempt(1, 200, 90, is_right=True)]), n_resamples=50)
+    assert (none.performance, none.control, none.n_problems, none.n_left_out) == (None, None, 0, 2)
+
+
+@pytest.mark.parametrize("n", [1, 12])
+def test_problems_that_are_alike_have_no_interval(n: int) -> None:
+    rows = [attempt(p, b, b, is_right=b > 100) for p in range(n) for b in (100, 200, 400)]
+    found = s1_of(grid(rows), n_resamples=50)
+    for figure in (found.scaling_per_token, found.scaling_per_doubling):
+        assert figure.value is not None
+        assert (figure.ci_low, figure.ci_high) == (None, None)
+
+
+def test_the_level_of_the_largest_accuracy_has_its_name() -> None:
+    rows = [attempt(0, place, 100 * place, is_right=place > 2, control="effort") for place in (2, 3)]
+    found = s1_of(grid(rows), n_resamples=50)
+    assert (found.performance_budget, found.performance_effort) == (3, EFFORTS[3])

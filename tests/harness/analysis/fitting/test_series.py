@@ -38,7 +38,7 @@ def test_points_are_means_of_cost_and_accuracy() -> None:
     assert found.x.tolist() == [26, 58, 122]
     assert found.y.tolist() == [0.25, 0.5, 1]
     assert found.x_draws.shape == found.y_draws.shape == (20, 3)
-    assert (found.n_problems, found.left_out) == (4, ())
+    assert (found.n_units, found.left_out) == (4, ())
 
 
 def test_a_resample_draws_costs_and_answers_together() -> None:
@@ -87,6 +87,44 @@ def test_variance_of_repeats_is_that_between_problems() -> None:
     rng = np.random.default_rng(0)
     chances = rng.beta(4, 4, size=(4000, 500))
     assert spread_of(chances).mean() == pytest.approx(chances.mean(axis=0).var(), rel=0.2)
+
+
+def test_variance_by_group_is_that_of_as_many_units() -> None:
+    """Contests of 20 problems that are all alike say as much as one problem each."""
+    few = np.random.default_rng(0).random((40, 3))
+    many, groups = np.repeat(few, 20, axis=0), np.repeat(np.arange(40), 20)
+    assert spread_of(many, groups) == pytest.approx(spread_of(few), rel=0.05)
+    assert (spread_of(many) < spread_of(few) / 15).all()
+
+
+def test_hard_problems_that_fail_at_the_largest_budget_do_not_raise_the_curve() -> None:
+    """Ten problems are always right and ten never, and these fail at the end: as points of both, 50 % rose to 100 %."""
+    rows = [attempt(p, b, b, p < 10) for p in range(20) for b in (32, 64, 128) if p < 10 or b < 128]
+    found = accuracy_series(grid(rows), n_resamples=5)
+    assert found.y.tolist() == [1, 1, 1]
+    assert found.n_units == 10
+    assert found.left_out == ("10 of 20 problems left out: no attempt at some budget",)
+
+
+def test_where_no_problem_is_at_every_budget_there_are_no_points() -> None:
+    found = accuracy_series(grid([attempt(0, 32, 32, 1), attempt(1, 64, 64, 1)]), n_resamples=5)
+    assert found.x.size == 0
+    assert found.left_out == ("no problem has attempts at every budget: budgets cannot be compared",)
+    assert {fit.reason for fit in fit_forms(found).forms} == {"0 points for 2 parameters", "0 points for 3 parameters"}
+
+
+def test_a_budget_at_which_all_failed_leaves_no_problem_out() -> None:
+    rows = [attempt(p, b, b, p) for p in range(2) for b in (32, 64)] + [attempt(2, 32, 32, 1)]
+    assert accuracy_series(grid(rows), n_resamples=5).n_units == 2
+    assert accuracy_series(grid(rows[:-1]), n_resamples=5).left_out == ()
+
+
+def test_resamples_of_problems_that_are_alike_say_nothing() -> None:
+    alike = accuracy_series(grid([attempt(p, b, b, b > 40) for p in range(9) for b in (32, 64, 128)]), n_resamples=9)
+    differing = accuracy_series(grid([attempt(p, b, b, b > 20 * p) for p in range(9) for b in (32, 64, 128)]))
+    assert (alike.has_spread, differing.has_spread) == (False, True)
+    alone = accuracy_series(grid([attempt(0, b, b, b > 40) for b in (32, 64, 128)]), n_resamples=9)
+    assert not alone.has_spread
 
 
 def test_coverage_is_pass_at_k_of_each_problem() -> None:

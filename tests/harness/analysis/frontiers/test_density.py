@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from analysis.simulated import a_family, a_run
+from analysis.simulated import a_run
 from thinkcurve.analysis.basis.grid import grids_of
-from thinkcurve.analysis.frontiers.density import densities, effective_parameters, family_of, reference_family
+from thinkcurve.analysis.basis.interval import UNKNOWN
+from thinkcurve.analysis.frontiers.density import Density, densities, effective_parameters
 from thinkcurve.analysis.frontiers.points import Entry, points_of
 from thinkcurve.run import Run
 
@@ -45,22 +46,6 @@ def test_none_and_all_right_are_finite_on_the_line() -> None:
     assert found[0, 0] == pytest.approx(100)
 
 
-@pytest.mark.parametrize(
-    ("name", "family"),
-    [
-        ("Qwen/Qwen3-1.7B", "qwen3-#"),
-        ("Qwen3-0.6B-Q8_0.gguf", "qwen3-#-q8_0.gguf"),
-        ("SmolLM2-360M-Instruct", "smollm2-#-instruct"),
-        ("Qwen3-30B-A3B", "qwen3-#-a3b"),
-        ("gpt-5", None),
-        ("thinkcurve-tiny", None),
-        ("model-8bit", None),
-    ],
-)
-def test_a_family_is_a_name_without_its_size(name: str, family: str | None) -> None:
-    assert family_of(name) == family
-
-
 def entries(runs: list[Run]) -> list[Entry]:
     found = []
     for run in runs:
@@ -70,32 +55,105 @@ def entries(runs: list[Run]) -> list[Entry]:
     return found
 
 
-def test_the_reference_is_the_family_with_the_most_sizes() -> None:
-    assert reference_family(entries(a_family())) == (0, 1, 2)
-    lone = [a_run("hf:a/A-1B", (0.5,), budgets=(0,), parameters=10**9), a_run("hf:b/B-2B", (0.5,), budgets=(0,))]
-    assert reference_family(entries(lone)) == ()
-    assert densities(points_of(entries(lone))) == ()
+A_FAMILY = [
+    a_run("hf:x/Fam-1B", (0.2, 0.5), budgets=(0, 64), n=80, parameters=10**9, seed=1),
+    a_run("hf:x/Fam-9B", (0.6, 0.9), budgets=(0, 64), n=80, parameters=9 * 10**9, seed=1),
+]
 
 
-def test_two_sizes_are_their_own_measure_at_every_budget_and_a_model_between_lies_between() -> None:
-    runs = [
-        a_run("hf:x/Fam-1B", (0.2, 0.5), budgets=(0, 64), n=80, parameters=10**9, seed=1),
-        a_run("hf:x/Fam-9B", (0.6, 0.9), budgets=(0, 64), n=80, parameters=9 * 10**9, seed=1),
-        a_run("hf:y/Other-3B", (0.4, 0.7), budgets=(0, 64), n=80, parameters=3 * 10**9, seed=1),
-        a_run("api:unknown", (0.4, 0.7), budgets=(0, 64), n=80),
-    ]
-    found = {(d.entry, d.budget): d for d in densities(points_of(entries(runs)), n_resamples=200)}
-    assert {entry for entry, _ in found} == {0, 1, 2}  # no size, no density
-    for key in ((0, 0), (0, 64), (1, 0), (1, 64)):
-        assert found[key].density == pytest.approx(1)
+def found_in(
+    runs: list[Run], n_resamples: int = 200, family: list[int] | None = None
+) -> dict[tuple[int, int], Density]:
+    densest = densities(points_of(entries(runs)), family, n_resamples=n_resamples)
+    return {(d.entry, d.budget or 0): d for d in densest}
+
+
+def test_a_family_of_two_sizes_does_not_measure_itself() -> None:
+    assert found_in(A_FAMILY) == {}
+
+
+def test_a_model_between_two_sizes_lies_between() -> None:
+    other = a_run("hf:y/Other-3B", (0.4, 0.7), budgets=(0, 64), n=80, parameters=3 * 10**9, seed=1)
+    found = found_in([*A_FAMILY, other, a_run("api:unknown", (0.4, 0.7), budgets=(0, 64), n=80)])
+    assert set(found) == {(2, 0), (2, 64)}  # no size, no density
     between = found[2, 64]
     assert between.effective is not None
     assert 10**9 < between.effective < 9 * 10**9
-    assert between.density == pytest.approx(between.effective / (3 * 10**9))
-    assert between.ci_low is not None
-    assert between.ci_high is not None
-    assert between.ci_low < (between.density or 0) < between.ci_high
-    assert between.family == "fam-#"
+    density = between.density
+    assert density.value == pytest.approx(between.effective / (3 * 10**9))
+    assert density.ci_low is not None
+    assert density.ci_high is not None
+    assert density.ci_low < (density.value or 0) < density.ci_high
+    assert (between.family, between.n_sizes, between.effort) == ("fam-#", 2, None)
+
+
+def test_a_member_is_measured_by_the_others_alone_and_only_between_them() -> None:
+    """The middle one is as good as its elder: 9B of a line through 1B and 9B, whatever it is itself."""
+    middle = a_run("hf:x/Fam-3B", (0.6, 0.9), budgets=(0, 64), n=80, parameters=3 * 10**9, seed=1)
+    found = found_in([*A_FAMILY, middle])
+    assert set(found) == {(2, 0), (2, 64)}
+    for density in found.values():
+        assert density.density.value == pytest.approx(3)
+        assert density.n_sizes == 2
+
+
+def test_a_second_run_of_a_member_is_not_measured_by_the_first() -> None:
+    middle, twin = (
+        a_run("hf:x/Fam-3B", (0.6, 0.9), budgets=(0, 64), n=80, parameters=3 * 10**9, seed=1, where=where)
+        for where in ("runs/one", "runs/two")
+    )
+    found = found_in([*A_FAMILY, middle, twin])
+    assert (
+        {key for key, density in found.items() if density.n_sizes == 2}
+        == set(found)
+        == {(i, b) for i in (2, 3) for b in (0, 64)}
+    )
+
+
+def test_a_family_that_is_asked_for_measures_what_names_would_not() -> None:
+    other = a_run("hf:y/Other-3B", (0.4, 0.7), budgets=(0, 64), n=80, parameters=3 * 10**9, seed=1)
+    larger = a_run("hf:z/Third-12B", (0.8, 1.1), budgets=(0, 64), n=80, parameters=12 * 10**9, seed=1)
+    found = found_in([*A_FAMILY, other, larger], family=[2, 3])
+    assert {entry for entry, _ in found} == {0, 1}
+    assert {density.family for density in found.values()} == {"y/Other-3B, z/Third-12B"}
+
+
+def test_levels_of_effort_have_their_names() -> None:
+    runs = [
+        a_run(f"hf:x/Fam-{size}B", (right,), budgets=(4,), n=40, parameters=size * 10**9, control="effort")
+        for size, right in ((1, 0.2), (3, 0.4), (9, 0.8))
+    ]
+    assert {(d.budget, d.effort) for d in found_in(runs).values()} == {(4, "high")}
+
+
+def test_one_problem_has_no_interval() -> None:
+    other = a_run("hf:y/Other-3B", (0.0, 0.0), budgets=(0, 64), n=1, parameters=3 * 10**9)
+    one = [
+        a_run("hf:x/Fam-1B", (0.0, 0.0), budgets=(0, 64), n=1, parameters=10**9),
+        a_run("hf:x/Fam-9B", (1.1, 1.1), budgets=(0, 64), n=1, parameters=9 * 10**9),
+        other,
+    ]
+    for density in found_in(one).values():
+        assert density.density.value == pytest.approx(1 / 3)
+        assert (density.density.ci_low, density.density.ci_high, density.outside) == (None, None, None)
+
+
+def test_the_interval_covers_the_truth() -> None:
+    """Accuracies of a line of log odds, each problem by itself: a model of 2e9 of it that has 4e9 is half as dense."""
+    hits, n, sizes = 0, 60, (10**9, 16 * 10**9, 4 * 10**9)
+    chances = [line(size) for size in (1e9, 16e9, 2e9)]
+    for seed in range(n):
+        rng = np.random.default_rng(seed)
+        runs = [
+            a_run(f"hf:x/F{name}", (0.5,), budgets=(0,), n=200, parameters=s)
+            for name, s in zip(["a-1B", "a-16B", "b-4B"], sizes, strict=True)
+        ]
+        for run, chance in zip(runs, chances, strict=True):
+            run.attempts["verdict"] = np.where(rng.random(200) < chance, "correct", "incorrect")
+        (found,) = [d for d in found_in(runs).values() if d.entry == 2]
+        low, high = found.density.ci_low or 0.0, found.density.ci_high or np.inf
+        hits += low <= 0.5 <= high
+    assert hits / n > 0.86  # 0.95 less three standard errors
 
 
 def test_what_is_better_than_the_whole_family_is_said_to_be_off_it() -> None:
@@ -104,9 +162,9 @@ def test_what_is_better_than_the_whole_family_is_said_to_be_off_it() -> None:
         a_run("hf:x/Fam-9B", (0.3,), budgets=(0,), n=80, parameters=9 * 10**9, seed=1),
         a_run("hf:y/Other-3B", (0.9,), budgets=(0,), n=80, parameters=3 * 10**9, seed=1),
     ]
-    found = densities(points_of(entries(runs)), n_resamples=200)[2]
-    assert (found.is_above, found.is_below, found.effective, found.density) == (True, False, None, None)
-    assert (found.ci_low, found.ci_high, found.outside) == (None, None, 1.0)
+    found = found_in(runs)[2, 0]
+    assert (found.is_above, found.is_below, found.effective) == (True, False, None)
+    assert (found.density, found.outside) == (UNKNOWN, 1.0)
 
 
 def test_a_family_of_unknown_size_is_refused() -> None:

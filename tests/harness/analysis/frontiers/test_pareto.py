@@ -24,6 +24,26 @@ def test_the_set_is_what_no_pair_beats(pairs: list[tuple[int, int]]) -> None:
     assert is_undominated(costs, accuracies).tolist() == by_hand(pairs)
 
 
+def test_many_points_with_ties_and_unknown_ones_are_what_every_pair_says() -> None:
+    rng = np.random.default_rng(3)
+    costs = rng.integers(0, 15, (40, 60)).astype(np.float64) * 0.1
+    accuracies = rng.integers(0, 15, (40, 60)).astype(np.float64) / 15 + 1e-16 * rng.standard_normal(
+        (40, 60)
+    )  # what sums round to
+    costs[rng.random(costs.shape) < 0.1] = np.nan
+    accuracies[rng.random(costs.shape) < 0.1] = np.nan
+    is_known = ~(np.isnan(costs) | np.isnan(accuracies))
+    found = is_undominated(costs, accuracies)
+    for row, there in enumerate(is_known):
+        pairs = [(round(10 * c), round(15 * a)) for c, a in zip(costs[row, there], accuracies[row, there], strict=True)]
+        assert found[row, there].tolist() == by_hand(pairs)
+        assert not found[row, ~there].any()
+
+
+def test_no_points_are_none() -> None:
+    assert is_undominated(np.zeros((3, 0)), np.zeros((3, 0))).shape == (3, 0)
+
+
 @given(points, points)
 def test_rows_do_not_know_of_each_other(first: list[tuple[int, int]], second: list[tuple[int, int]]) -> None:
     n = min(len(first), len(second))

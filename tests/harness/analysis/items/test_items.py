@@ -1,13 +1,15 @@
 """Items: patterns, b*, flags and discrimination; and models ranked where they were asked different problems."""
 
+from typing import Any
+
 import numpy as np
 import pytest
-from scipy.stats import pointbiserialr
 
 from strata_grids import a_grid
 from thinkcurve.analysis.basis.grid import MISSING, NO_ANSWER, UNVERIFIED
+from thinkcurve.analysis.items import irt
 from thinkcurve.analysis.items.abilities import abilities_of
-from thinkcurve.analysis.items.items import Item, discriminations, items_of
+from thinkcurve.analysis.items.items import Item, items_of
 
 
 def item(verdicts: list[list[int]], budgets: tuple[int | None, ...] | None = None) -> Item:
@@ -46,6 +48,22 @@ def test_solved_at_the_natural_end_alone_is_solved() -> None:
     assert (found.is_solved, found.sufficient_budget) == (True, None)
 
 
+def test_a_problem_that_is_lost_again_has_the_later_b_star_and_one_definition() -> None:
+    means = (np.random.default_rng(6).random((60, 5, 3)) < 0.5).astype(int)
+    means[:9, 2] = MISSING
+    grid = a_grid(means)
+    for found in items_of(grid).items:
+        known = [(b, mean) for b, mean in zip(grid.budgets, found.accuracies, strict=True) if mean is not None]
+        stays = [b for b, _ in known if all(mean >= 0.5 for later, mean in known if later >= b)]
+        assert found.sufficient_budget == (stays[0] if stays else None)
+
+
+def test_a_level_of_effort_is_named() -> None:
+    (found,) = items_of(a_grid(np.array([[[0], [1]]]), (0, 3), control="effort")).items
+    assert (found.sufficient_budget, found.sufficient_effort) == (3, "medium")
+    assert item([[0], [1]]).sufficient_effort is None
+
+
 def test_falls_and_rises_are_between_any_two_budgets_in_order() -> None:
     found = item([[1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 0, 0], [1, 1, 0, 0]])
     assert (found.fall, found.rise) == (0.5, 0.25)
@@ -56,33 +74,6 @@ def test_the_most_telling_come_first() -> None:
     assert [found.problem for found in items_of(a_grid(verdicts)).items][:2] == ["t/test/2", "t/test/1"]
 
 
-def test_discrimination_is_the_point_biserial_correlation_with_the_rest() -> None:
-    columns = (np.random.default_rng(0).random((30, 6)) < np.linspace(0.2, 0.8, 30)[:, None]).astype(float)
-    found = discriminations(columns)
-    for place in range(6):
-        rest = np.delete(columns, place, axis=1).mean(axis=1)
-        assert found[place] == pytest.approx(pointbiserialr(columns[:, place].astype(bool), rest).statistic)
-
-
-def test_discrimination_needs_five_columns_and_some_spread() -> None:
-    columns = np.array([[1.0, 0, 1]] * 6)
-    columns[:3, 1:] = [1, 0]
-    assert np.isnan(discriminations(columns[:4])).all()
-    assert np.isnan(discriminations(columns)).tolist() == [True, False, False]
-
-
-def test_who_was_asked_easy_problems_has_no_higher_rest_score() -> None:
-    rng = np.random.default_rng(1)
-    columns = np.concatenate([np.full((40, 20), 0.95), np.full((40, 20), 0.1)], axis=1)
-    columns = (rng.random(columns.shape) < columns).astype(float)
-    half = (rng.random(40) < 0.5).astype(float)
-    columns[:20, 21:] = columns[20:, :20] = np.nan  # the first twenty were asked the easy ones
-    columns[:, 20] = half
-    assert abs(discriminations(columns)[20]) < 0.4
-    columns[:, 20] = np.arange(40) < 20
-    assert abs(discriminations(columns)[20]) < 0.4
-
-
 def test_levels_groups_and_other_models_are_told() -> None:
     mine = np.random.default_rng(2).integers(0, 2, (8, 2, 1))
     groups = np.array(["a", None, "[bold]b"] + ["c"] * 5, dtype=object)
@@ -90,7 +81,7 @@ def test_levels_groups_and_other_models_are_told() -> None:
     found = items_of(grid, [grid, a_grid(mine, model="other")])
     by_name = {each.problem: each for each in found.items}
     assert (by_name["t/test/0"].level, by_name["t/test/1"].level, by_name["t/test/2"].group) == ("1", None, "[bold]b")
-    assert found.n_respondents == 4
+    assert found.n_respondents == 2  # a sample is one respondent at all budgets
 
 
 def test_models_are_ranked_by_what_they_were_asked_in_common() -> None:
@@ -108,9 +99,34 @@ def test_models_are_ranked_by_what_they_were_asked_in_common() -> None:
     assert (best.model, best.budget, worst.model, worst.budget) == ("strong", 4, "weak", 1)
     top = {(each.model, each.budget): each for each in found.ranking}
     assert top["weak", 4].raw > top["strong", 4].raw
-    assert top["weak", 4].expected < top["strong", 4].expected
-    assert all(each.ci_low <= each.expected <= each.ci_high for each in found.ranking)
+    assert top["weak", 4].expected.value < top["strong", 4].expected.value
+    assert all(0 < x.ci_low < x.value < x.ci_high < 1 for x in (each.expected for each in found.ranking))
     assert worst.better_than_next is None
+
+
+def test_blocks_that_are_left_out_are_of_whole_contests(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    contests = np.repeat(np.arange(12), np.arange(1, 13))
+    kept: list[np.ndarray] = []
+    fit = irt.fit
+
+    def watched(responses: np.ndarray, **more: Any) -> irt.Fit:
+        if more.get("weights") is not None:
+            kept.append(more["weights"])
+        return fit(responses, model="1pl")
+
+    monkeypatch.setattr(irt, "fit", watched)
+    for groups in (contests.astype(str).astype(object), None):
+        kept.clear()
+        grids = [
+            a_grid(rng.integers(0, 2, (78, 1, 2)), model=name, **({} if groups is None else {"group": groups}))
+            for name in "ab"
+        ]
+        abilities_of(grids)
+        is_whole = [len(set(weights[contests == c])) == 1 for weights in kept for c in range(12)]
+        assert all(is_whole) == (groups is not None)
+        assert len(kept) == (20 if groups is None else 12)
+        assert (np.array(kept) == 0).sum(axis=0).tolist() == [1] * 78
 
 
 def test_of_two_that_are_all_right_neither_is_said_to_be_better() -> None:

@@ -26,9 +26,9 @@ def test_a_level_is_the_mean_over_its_problems_of_the_mean_over_samples() -> Non
     first, second = (stratum.cells[0] for stratum in levels.strata)
     assert first is not None
     assert second is not None
-    assert (first.accuracy, first.n_problems, first.n_attempts) == (0.75, 2, 5)
+    assert (first.accuracy.value, first.n_problems, first.n_attempts) == (0.75, 2, 5)
     assert first.se == pytest.approx(0.25)  # of 0.5 and 1: sd sqrt(1/8) by sqrt(2)
-    assert (second.accuracy, second.se, second.pooled) == (0.25, None, None)
+    assert (second.accuracy.value, second.se, second.pooled.value) == (0.25, None, None)
 
 
 def test_levels_are_in_order_of_their_numbers_and_groups_of_their_names() -> None:
@@ -81,7 +81,7 @@ def test_a_sample_has_no_part_in_its_own_fifth() -> None:
 
 def _fifth_means(grid: Grid) -> np.ndarray:
     cells = [stratum.cells[0] for stratum in by("difficulty", strata_of(grid)).strata]
-    return np.array([cell.accuracy for cell in cells if cell is not None])
+    return np.array([cell.accuracy.value for cell in cells if cell is not None])
 
 
 def test_naive_fifths_are_biased_and_cross_fitted_ones_are_not() -> None:
@@ -118,7 +118,7 @@ def test_with_one_sample_other_models_tell_the_difficulty() -> None:
     others = [a_grid(theirs, model="other"), a_grid(mine)]  # the model itself is no other
     found = by("difficulty", strata_of(a_grid(mine), others))
     assert found.source == "models"
-    means = [stratum.cells[0].accuracy for stratum in found.strata if stratum.cells[0] is not None]
+    means = [stratum.cells[0].accuracy.value for stratum in found.strata if stratum.cells[0] is not None]
     assert means[0] < 0.35
     assert means[4] > 0.65
 

@@ -1,12 +1,15 @@
 """Which answers are one vote: by value and meaning, never by spelling."""
 
+import gc
+import weakref
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from thinkcurve.analysis.basis.grid import Grid, grids_of
 from thinkcurve.analysis.parallel.estimators import majority_of
-from thinkcurve.analysis.parallel.votes import ABSTAINED, UNKNOWN, tally, votes_of
+from thinkcurve.analysis.parallel.votes import ABSTAINED, UNKNOWN, classes_of, tally, votes_of
 
 Said = tuple[str, str | None]
 
@@ -96,9 +99,11 @@ def test_problems_have_classes_of_their_own_and_missing_attempts_no_vote() -> No
 def test_programs_and_answers_that_were_not_kept_are_no_known_vote() -> None:
     code = grid([[("correct", "def f"), ("incorrect", "def f"), ("no_answer", None)]], rung="sandbox/fence")
     assert votes_of(code).classes[0, 0].tolist() == [UNKNOWN, UNKNOWN, ABSTAINED]
-    assert np.isnan(majority_of(code, [1])).all()
+    one, more = majority_of(code, [1, 2])[0, 0]
+    assert one == pytest.approx(1 / 3)  # one program is right or not, whatever the others are
+    assert np.isnan(more)
     lost = grid([[("incorrect", None), ("correct", None)]], [[("correct", None), ("correct", None)]])
-    assert np.isnan(majority_of(lost, [1, 2])[:, 0]).tolist() == [[True, True], [False, False]]
+    assert np.isnan(majority_of(lost, [1, 2])[:, 0]).tolist() == [[False, True], [False, False]]
 
 
 def test_the_slow_verifier_is_asked_only_what_the_fast_one_cannot_tell() -> None:
@@ -147,3 +152,18 @@ def test_a_table_without_answers_knows_no_votes() -> None:
     bare = grid([[("incorrect", "5"), ("correct", "6")]])
     table = bare.attempts.drop(columns=["extracted", "rung"])
     assert votes_of(grids_of(table)[0]).classes[0, 0].tolist() == [UNKNOWN, 0]
+
+
+def test_votes_of_a_grid_are_found_once_and_kept_no_longer_than_it() -> None:
+    of = grid([[("incorrect", "(1, 2)"), ("incorrect", "(2, 1)")]])
+    kept = votes_of(of)
+    assert votes_of(of) is kept
+    assert classes_of(of) is kept.classes
+    assert votes_of(of, max_pairs=0) is not kept
+    assert votes_of(of, same=lambda one, other: True) is not kept
+    with pytest.raises(ValueError, match="read-only"):
+        kept.classes[0, 0, 0] = 0
+    there = weakref.ref(kept)
+    del of, kept
+    gc.collect()
+    assert there() is None

@@ -1,23 +1,15 @@
-"""Paired differences between two sets of attempts at the same problems: their mean, its interval, and its tests.
-
-The unit is the problem, or the outer group that problems lie in. A difference is the mean over samples of the new
-minus that of the base, so that what makes a problem easy for both is gone from it (Miller 2024, arXiv 2411.00640,
-section 4.2). Where both drew their samples by the same seeds the differences hold that too: a mean of differences
-is the difference of means, so pairing samples changes no estimate, only where its variance lies (`power`).
-"""
+"""Permutation tests of paired differences, by problem or outer group: at each budget, and over the whole curve."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binom, t
+from scipy.stats import binom
 
-from thinkcurve.analysis.basis.grid import Floats
-from thinkcurve.analysis.basis.proportions import bonett_price
+from thinkcurve.analysis.basis.grid import Floats, units_of
 
 FLIPS = 9999
 """Random sign patterns: with 9,999 a p-value of .05 is known to within .004 (one standard error .002)."""
@@ -25,22 +17,6 @@ CHUNK_SIGNS = 1 << 22
 """Signs that are held at once."""
 TIE = 1e-9
 """Statistics that differ by less are equal: what rounding makes of one sum in two orders."""
-FEW_PROBLEMS = 300
-"""Below this many problems the interval of single right-or-wrong attempts is adjusted ("a few hundred")."""
-
-
-class PairedDifference(msgspec.Struct, frozen=True):
-    """A mean difference, new minus base. ``se`` and the interval are ``None`` where a single unit cannot tell.
-
-    ``n_units`` is the number of independent units: problems, or the outer groups that they lie in.
-    """
-
-    difference: float
-    se: float | None
-    ci_low: float | None
-    ci_high: float | None
-    n_problems: int
-    n_units: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,39 +33,6 @@ class SignFlips:
     is_exact: bool
 
 
-def paired_difference(
-    differences: ArrayLike, *, level: float = 0.95, groups: NDArray[Any] | None = None, is_single: bool = False
-) -> PairedDifference:
-    """The mean of differences of shape (P,), NaN left out, with a clustered standard error and a t-interval.
-
-    The standard error is that of Liang and Zeger 1986 over ``groups`` of shape (P,) with G/(G-1), without groups that
-    of a sample mean; the interval takes t with one degree of freedom less than there are units. ``is_single`` says that
-    every difference is of one attempt each, so -1, 0 or 1: below `FEW_PROBLEMS` problems without groups the interval is
-    then that of Bonett and Price 2012 (J. Educ. Behav. Stat. 37:479-488), which adds one problem to each side. So is
-    the width where all differences are equal: that no problem differed does not prove that none would. Raises
-    `ValueError` where every difference is NaN.
-    """
-    values = np.asarray(differences, dtype=float)
-    is_known = ~np.isnan(values)
-    d = values[is_known]
-    if d.size == 0:
-        raise ValueError("a mean difference over no problem is not defined")
-    mean = float(d.mean())
-    sums, n_units = _unit_sums(d - mean, None if groups is None else groups[is_known])
-    if n_units < 2:
-        return PairedDifference(mean, None, None, None, d.size, n_units)
-    se = float(np.sqrt(n_units / (n_units - 1) * (sums**2).sum())) / d.size
-    if is_single and groups is None and d.size < FEW_PROBLEMS:
-        low, high = bonett_price(int((d > 0).sum()), int((d < 0).sum()), d.size, level=level)
-    elif np.ptp(d) <= TIE:
-        low, high = bonett_price(0, 0, n_units, level=level)
-        low, high = mean + low, mean + high
-    else:
-        half = float(t.ppf((1 + level) / 2, n_units - 1)) * se
-        low, high = mean - half, mean + half
-    return PairedDifference(mean, se, max(-1.0, low), min(1.0, high), d.size, n_units)
-
-
 def sign_flips(
     differences: Floats, *, groups: NDArray[Any] | None = None, n_flips: int = FLIPS, seed: int = 0
 ) -> SignFlips:
@@ -104,7 +47,7 @@ def sign_flips(
     drawn, and p is (1 + as extreme) / (1 + drawn) (Phipson and Smyth 2010).
     """
     known = np.nan_to_num(np.asarray(differences, dtype=float))
-    sums, _ = _unit_sums(known, groups)
+    sums = _unit_sums(known, groups)
     sums = sums[(sums != 0).any(axis=1)]
     scale = np.sqrt((sums**2).sum(axis=0))
     has_any = ~np.isnan(np.asarray(differences, dtype=float)).all(axis=0)
@@ -148,15 +91,14 @@ def mcnemar(n_better: int, n_worse: int) -> float:
     return 1.0 if n == 0 else min(1.0, 2 * float(binom.cdf(min(n_better, n_worse), n, 0.5)))
 
 
-def _unit_sums(values: Floats, groups: NDArray[Any] | None) -> tuple[Floats, int]:
-    """Sums within each unit, of shape (units, ...)."""
+def _unit_sums(values: Floats, groups: NDArray[Any] | None) -> Floats:
+    """Sums within each unit, of shape (units, B)."""
     if groups is None:
-        return values, len(values)
-    _, unit = np.unique(groups, return_inverse=True)
-    n_units = int(unit.max()) + 1
-    sums = np.zeros((n_units, *values.shape[1:]))
+        return values
+    unit = units_of(len(values), groups)
+    sums = np.zeros((int(unit.max()) + 1, values.shape[1]))
     np.add.at(sums, unit, values)
-    return sums, n_units
+    return sums
 
 
 def _all_signs(n: int) -> list[Floats]:

@@ -1,4 +1,4 @@
-"""Paired differences and their tests, against enumeration, published figures and simulated truth."""
+"""Permutation tests of paired differences, against enumeration, published figures and simulated truth."""
 
 from fractions import Fraction
 from itertools import product
@@ -7,10 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import ttest_rel
 
-from thinkcurve.analysis.basis.proportions import bonett_price
-from thinkcurve.analysis.comparison.paired import holm, mcnemar, paired_difference, sign_flips
+from thinkcurve.analysis.comparison.permutation import holm, mcnemar, sign_flips
 
 
 def two_samples(rng: np.random.Generator, n: int, k: int) -> np.ndarray:
@@ -28,37 +26,6 @@ def alarms(n: int, k: int, n_times: int) -> int:
     rng = np.random.default_rng(n + k)
     found = (sign_flips(two_samples(rng, n, k), n_flips=999, seed=i).p_curve for i in range(n_times))
     return sum(p is not None and p <= 0.05 for p in found)
-
-
-def test_the_interval_is_that_of_a_paired_t_test() -> None:
-    rng = np.random.default_rng(0)
-    base, new = rng.random(40), rng.random(40)
-    found, theirs = paired_difference(new - base), ttest_rel(new, base).confidence_interval()
-    assert (found.ci_low, found.ci_high) == pytest.approx((theirs.low, theirs.high))
-
-
-def test_groups_of_copies_are_as_good_as_one_of_each() -> None:
-    d = np.array([0.5, -0.25, 0.0, 1.0, 0.25])
-    once, copies = paired_difference(d), paired_difference(np.repeat(d, 3), groups=np.repeat(np.arange(5), 3))
-    assert (copies.se, copies.ci_low, copies.n_units) == pytest.approx((once.se, once.ci_low, 5))
-
-
-def test_missing_problems_are_left_out_and_one_tells_no_error() -> None:
-    assert paired_difference([np.nan, 0.5, 0.0]).n_problems == 2
-    assert paired_difference([np.nan, 0.5]).se is None
-    with pytest.raises(ValueError, match="no problem"):
-        paired_difference([np.nan])
-
-
-def test_no_difference_anywhere_still_has_a_width() -> None:
-    found = paired_difference(np.zeros(40))
-    assert found.ci_low is not None
-    assert 0.02 < -found.ci_low < 0.12
-
-
-def test_the_interval_of_bonett_and_price_by_hand() -> None:
-    # 6 better and 2 worse of 30: (7 - 3)/32, and 1.959964 * sqrt((10/32 - 1/64)/32)
-    assert bonett_price(6, 2, 30) == pytest.approx((-0.06381, 0.31381), abs=1e-4)
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,0 +1,107 @@
+"""Records as pandas tables: one row a record, the columns its fields.
+
+`frame_of` makes one of records that are in memory. `read_frame` makes the same one straight from a Parquet table, for a
+run whose journal was removed: no record is made of any row, so that a million attempts take seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from thinkcurve.backend import Visibility
+from thinkcurve.budget import Ending
+from thinkcurve.errors import UsageError
+from thinkcurve.problem import Verdict
+from thinkcurve.store import Attempt, Trace
+from thinkcurve.tables import arrow_type
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WORDS: dict[str, type[StrEnum]] = {"Verdict": Verdict, "Ending": Ending, "Visibility": Visibility}
+"""Types of fields that have a few words for values."""
+KEY = ["model", "problem", "sample", "budget"]
+"""What tells rows apart: `thinkcurve.store.AttemptKey`."""
+
+
+def frame_of(rows: Sequence[msgspec.Struct], record: type[msgspec.Struct]) -> pd.DataFrame:
+    """The table of records of one type."""
+    import pandas as pd
+
+    return pd.DataFrame({name: [getattr(row, name) for row in rows] for name in record.__struct_fields__})
+
+
+def read_frame(path: Path, record: type[Attempt] | type[Trace]) -> pd.DataFrame:
+    """The table in a file, as `frame_of` of its records would be; where two rows have one key the last is kept.
+    Where there is no such file the table is empty.
+
+    Raises `UsageError` for a file that cannot be read, or holds what no record does.
+    """
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.exists():
+        return frame_of([], record)
+    try:
+        with pq.ParquetFile(path) as file:
+            columns = {name: _column(file, record, name) for name in record.__struct_fields__}
+            n_rows = file.metadata.num_rows
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise UsageError(f"cannot read {path}: {error}") from error
+    if not n_rows:
+        return frame_of([], record)
+    frame = pd.DataFrame(columns)
+    is_again = frame.duplicated(KEY, keep="last")
+    return frame[~is_again].reset_index(drop=True) if is_again.any() else frame
+
+
+def _column(file: Any, record: type[msgspec.Struct], name: str) -> Any:
+    """One column of an open Parquet file as pandas takes it. Raises `ValueError` where a value is none of its type."""
+    import pyarrow as pa
+
+    n_rows, annotation = file.metadata.num_rows, str(record.__annotations__[name])
+    if name not in file.schema_arrow.names:
+        return [_default(record, name)] * n_rows
+    column = file.read(columns=[name]).column(name).cast(arrow_type(record, name))
+    if column.null_count and not annotation.endswith("| None"):
+        raise ValueError(f"column {name!r} has nothing in {column.null_count:,} rows")
+    if annotation in WORDS:
+        _check(column, WORDS[annotation], name)
+    if column.null_count == n_rows:
+        return [None] * n_rows
+    if not pa.types.is_list(column.type):
+        return column.to_pandas()
+    items = annotation.removeprefix("tuple[").partition(",")[0]
+    if items in WORDS:
+        _check(column.combine_chunks().flatten(), WORDS[items], name)
+    return _tuples(column)
+
+
+def _default(record: type[msgspec.Struct], name: str) -> Any:
+    """What a field is in a table that was written before there was such a column."""
+    fields = {field.name: field for field in msgspec.structs.fields(record)}
+    if fields[name].default is msgspec.NODEFAULT:
+        raise ValueError(f"it has no column {name!r}")
+    return fields[name].default
+
+
+def _check(column: Any, words: type[StrEnum], name: str) -> None:
+    strange = sorted(set(column.unique().to_pylist()) - {None, *map(str, words)})
+    if strange:
+        raise ValueError(f"{strange[0]!r} in column {name!r} is not one of {', '.join(words)}")
+
+
+def _tuples(column: Any) -> list[tuple[Any, ...] | None]:
+    """A column of lists as tuples, a chunk at a time."""
+    found: list[tuple[Any, ...] | None] = []
+    for chunk in column.chunks:
+        ends, values = chunk.offsets.to_pylist(), chunk.values.to_pylist()
+        pairs = zip(ends[:-1], ends[1:], chunk.is_valid().to_pylist(), strict=True)
+        found += [tuple(values[start:end]) if is_known else None for start, end, is_known in pairs]
+    return found
