@@ -13,6 +13,7 @@ from thinkcurve.backend import Backend
 from thinkcurve.errors import UsageError
 from thinkcurve.frames import frame_of, read_frame
 from thinkcurve.plan import Given, prepare
+from thinkcurve.questions import Question, read_questions
 from thinkcurve.recorder import Listener
 from thinkcurve.runner import carry_out, finish
 from thinkcurve.store import Attempt, Failure, Manifest, Records, Trace, Warn, journal_path, read_manifest
@@ -61,6 +62,11 @@ class Run:
     def failures(self) -> pd.DataFrame:
         """One row an attempt that did not come about; the columns are the fields of `thinkcurve.store.Failure`."""
         return frame_of([] if self._given is None else list(self._given.failures.values()), Failure)
+
+    @cached_property
+    def questions(self) -> list[Question]:
+        """What each problem asked; empty for a run of an earlier version, which did not keep it."""
+        return read_questions(self.path)
 
     @cached_property
     def grids(self) -> list[Grid]:

@@ -44,6 +44,8 @@ WORLDS: dict[str, Draw] = {
 }
 """The chance that an answer to a problem is right: spread out; in lumps at 0 and 1; near 1; and a task that a model is
 done with."""
+SPREAD = tuple(WORLDS)[:2]
+"""The worlds in which pass@k and the like are looked at."""
 
 
 @cache
@@ -114,6 +116,20 @@ class Contests:
         of_group = rng.normal(0, self.spread, (n_studies, groups.max() + 1))
         return expit(self.centre + of_group[:, groups] + rng.normal(size=(n_studies, len(groups))))
 
+    def pair(self, rng: np.random.Generator, groups: Ints, n_studies: int) -> tuple[Floats, Floats]:
+        """The difficulty of each problem for two models, of shape (studies, n); contests suit them differently."""
+        of_group = rng.normal(0, 1, (2, n_studies, groups.max() + 1))[:, :, groups]
+        first = self.centre + self.spread * of_group[0] + rng.normal(size=(n_studies, len(groups)))
+        return expit(first), expit(first + 0.4 + self.spread * of_group[1] + rng.normal(0, 0.7, first.shape))
+
+    @cache  # noqa: B019 - two of them live as long as the study
+    def true_gain(self) -> float:
+        """The true gain of the second, over all contests that could have been."""
+        rng = np.random.default_rng(4)
+        first = self.centre + rng.normal(0, np.hypot(self.spread, 1), MANY)
+        second = first + 0.4 + rng.normal(0, np.hypot(self.spread, 0.7), MANY)
+        return float((expit(second) - expit(first)).mean())
+
     @cache  # noqa: B019 - two of them live as long as the study
     def truth(self) -> float:
         """The true accuracy, over all contests that could have been."""
@@ -124,6 +140,22 @@ class Contests:
 def better(p: Floats, rng: np.random.Generator) -> Floats:
     """The chances of a second model on the same problems: better on most, worse on some."""
     return expit(logit(np.clip(p, 1e-9, 1 - 1e-9)) + 0.4 + rng.normal(0, 0.7, p.shape))
+
+
+def _lost(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Floats, Floats]:
+    return np.ones(shape), np.where(rng.random(shape) < 0.02, 0.0, 0.99)
+
+
+PAIRS = (*WORLDS, "all right; new loses 2 %, else 99 %")
+"""The worlds of two models: the second is `better`, and one in which it is a little worse than perfect."""
+
+
+def pair_of(world: str, rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Floats, Floats]:
+    """The chances of two models on the same problems of a world."""
+    if world not in WORLDS:
+        return _lost(rng, shape)
+    p = WORLDS[world](rng, shape)
+    return p, better(p, rng)
 
 
 def tokens_of(rng: np.random.Generator, shape: tuple[int, ...], n_samples: int) -> tuple[Floats, Floats]:

@@ -87,10 +87,10 @@ def _points(frontier: Frontier, on: OnAxis) -> Iterable[RenderableType]:
 
     table = new_table()
     table.add_column("● on the frontier", no_wrap=True)
-    for name in ("budget", WORDS[on.axis], "accuracy", "95 % interval", "chance"):
+    for name in ("budget", WORDS[on.axis], "accuracy", "95 % interval", "resamples"):
         table.add_column(name, justify="right", no_wrap=True)
     known = [p for p in on.points if p.cost is not None]
-    shown = [p for p in known if p.is_on_frontier or p.probability is None or p.probability >= LEAST]
+    shown = [p for p in known if p.is_on_frontier or p.resample_share is None or p.resample_share >= LEAST]
     for point in sorted(shown, key=lambda p: (p.cost or 0.0, p.accuracy.value or 0.0)):
         table.add_row(
             ("[green]●[/] " if point.is_on_frontier else "  ") + _name(frontier, point.entry),
@@ -98,11 +98,12 @@ def _points(frontier: Frontier, on: OnAxis) -> Iterable[RenderableType]:
             amount(point.cost, on.axis),
             f"{100 * (point.accuracy.value or 0):.1f} %",
             _percent(point.accuracy),
-            share(point.probability),
+            share(point.resample_share),
         )
     yield table
     if len(known) > len(shown):
         yield f"[dim]{len(known) - len(shown)} more points are on it in less than {100 * LEAST:.0f} % of resamples[/]"
+    yield "[dim]resamples: share of resamples of problems in which the point is on the frontier[/]"
 
 
 def share(probability: float | None) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from thinkcurve.analysis.basis.grid import Grid, grids_of
+from thinkcurve.analysis.basis.grid import Grid
 from thinkcurve.errors import UsageError, did_you_mean
 from thinkcurve.store import Manifest, TaskRecord
 
@@ -64,7 +64,7 @@ def matches_of(base: Run, new: Run, *, base_model: str | None = None, new_model:
         )
     pairs = _models(base, new, base_model, new_model)
     shared_notes = (*_left_out(base, new, tasks), *_settings(base.manifest, new.manifest))
-    grids = [{(g.model, g.task): g for g in grids_of(run.attempts)} for run in (base, new)]
+    grids = [{(g.model, g.task): g for g in run.grids} for run in (base, new)]
     found = []
     for task in tasks:
         notes = (*shared_notes, *_check_problems(base, new, task))
@@ -109,8 +109,9 @@ def _specs(manifest: Manifest, asked: str | None, flag: str) -> list[str]:
 def _check_problems(base: Run, new: Run, task: str) -> Iterator[str]:
     """Refuse a task that is not the same in both, and say what of that could not be checked.
 
-    A fingerprint is of all problems of a run in their order. Where both took the same ones it has to be the same; where
-    they took different ones (another limit, other levels) it tells nothing of those in common, and the prompts have to.
+    Runs keep a fingerprint of each problem: those of common ids have to agree. Runs of earlier versions kept one of all
+    their problems in their order: where both took the same ones it has to be the same; where they took different ones
+    (another limit, other levels) it tells nothing of those in common, and the prompts have to.
     """
     one, other = _record(base.manifest, task), _record(new.manifest, task)
     assert one is not None
@@ -120,12 +121,21 @@ def _check_problems(base: Run, new: Run, task: str) -> Iterator[str]:
             f"task {task!r} is of version {one.version!r} in base and {other.version!r} in new, which may ask or judge "
             "otherwise; run both with one version of it"
         )
+    changed = _changed(base, new, task)
+    if changed:
+        some = ", ".join(changed[:3]) + (", ..." if len(changed) > 3 else "")
+        raise UsageError(
+            f"{len(changed)} problem{'s' * (len(changed) > 1)} of task {task!r} differ between base and new under the "
+            f"same id ({some}); run both on one revision of its data"
+        )
     if not (one.fingerprint and other.fingerprint):
         yield f"{task}: one run has no fingerprint of its problems; those of the same id are taken for the same"
         return
     if one.fingerprint == other.fingerprint:
         if one.prompt_fingerprint and other.prompt_fingerprint and one.prompt_fingerprint != other.prompt_fingerprint:
             yield f"{task}: the same problems are asked otherwise in new than in base (prompt, level or group)"
+        return
+    if changed is not None:
         return
     if _took_the_same(base, new, task, one, other):
         raise UsageError(
@@ -137,6 +147,14 @@ def _check_problems(base: Run, new: Run, task: str) -> Iterator[str]:
             f"{task}: the runs took different problems, so their fingerprints cannot be compared; those of the same id "
             "are taken for the same"
         )
+
+
+def _changed(base: Run, new: Run, task: str) -> list[str] | None:
+    """The ids that name other problems in new than in base, ``None`` where a run does not say what it asked."""
+    ours, theirs = ({q.problem: q.fingerprint for q in run.questions if q.task == task} for run in (base, new))
+    if not (ours and theirs):
+        return None
+    return [problem for problem, print_ in ours.items() if theirs.get(problem, print_) != print_]
 
 
 def _took_the_same(base: Run, new: Run, task: str, one: TaskRecord, other: TaskRecord) -> bool:
@@ -155,17 +173,17 @@ def _asked_the_same(base: Run, new: Run, task: str) -> bool:
     prompts = []
     for run in (base, new):
         of: dict[str, set[str]] = {}
-        for trace in run.records.traces.values():
-            if trace.task == task:
-                of.setdefault(trace.problem, set()).add(trace.prompt_digest)
+        traces = run.traces[run.traces["task"] == task]
+        for problem, digest in zip(traces["problem"], traces["prompt_digest"], strict=True):
+            of.setdefault(problem, set()).add(digest)
         prompts.append(of)
     common = prompts[0].keys() & prompts[1].keys()
     return bool(common) and all(prompts[0][problem] & prompts[1][problem] for problem in common)
 
 
 def _ids(run: Run, task: str) -> set[str]:
-    attempts = {attempt.problem for attempt in run.records.attempts.values() if attempt.task == task}
-    return attempts | {failure.problem for failure in run.records.failures.values() if failure.task == task}
+    tables = (run.attempts, run.failures)
+    return {problem for table in tables for problem in table.loc[table["task"] == task, "problem"]}
 
 
 def _left_out(base: Run, new: Run, tasks: Sequence[str]) -> Iterator[str]:

@@ -40,9 +40,9 @@ LEAST = 0.05
 class Candidate(msgspec.Struct, frozen=True):
     """One point: a model at a budget. ``cost`` is the mean of an attempt alone, ``None`` where unknown.
 
-    ``is_on_frontier`` says whether no other point costs no more and is no less accurate, ``probability`` in what share
-    of resamples that is so (`thinkcurve.analysis.frontiers.pareto.membership`), ``None`` where there is one problem (or
-    outer group): it says nothing of others.
+    ``is_on_frontier`` says whether no other point costs no more and is no less accurate, ``resample_share`` in what
+    share of resamples that is so (`thinkcurve.analysis.frontiers.pareto.membership`), ``None`` where there is one
+    problem (or outer group): it says nothing of others.
     """
 
     entry: int
@@ -52,7 +52,7 @@ class Candidate(msgspec.Struct, frozen=True):
     accuracy: Interval
     cost: float | None
     is_on_frontier: bool
-    probability: float | None
+    resample_share: float | None
 
 
 class AtEqualCost(msgspec.Struct, frozen=True):
@@ -254,7 +254,7 @@ def _pairs(points: Points, candidates: Sequence[Candidate], priced: Sequence[int
     """
     by_size = sorted((size, i) for i in priced if (size := points.entries[i].active_parameters) is not None)
     rank = {size: place for place, size in enumerate(sorted({size for size, _ in by_size}))}
-    near = {c.entry for c in candidates if c.is_on_frontier or (c.probability or 0.0) >= LEAST}
+    near = {c.entry for c in candidates if c.is_on_frontier or (c.resample_share or 0.0) >= LEAST}
     found = [
         (small not in near or large not in near, rank[other] - rank[size], place, small, large)
         for place, (size, small) in enumerate(by_size)

@@ -50,8 +50,8 @@ def membership(costs: Floats, accuracies: Floats) -> Floats:
     """The share of resamples in which each point is in the Pareto set; (R, N) arrays give (N,).
 
     All points of a resample must rest on the same problems, drawn once for all: then what is hard or dear for all
-    alike cancels. It is the probability of *this* design finding the point undominated, so two points of equal worth
-    have about one half each, and a point that is never cheaper nor better has 0. NaN where a cost is never known.
+    alike cancels. Two points of equal worth have about one half each, and a point that is never cheaper nor better has
+    0. It is no chance of being on the true frontier: of few problems low shares say too little (docs/statistics.md). NaN where a cost is never known.
     """
     is_known = ~(np.isnan(costs) | np.isnan(accuracies))
     n = is_known.sum(axis=0)

@@ -31,7 +31,7 @@ def test_a_dominated_model_is_not_on_the_frontier() -> None:
     good = a_run("good", (0.4, 0.6, 0.7, 0.8), parameters=10**9, n=200)
     bad = a_run("bad", (0.1, 0.2, 0.3, 0.4), parameters=2 * 10**9, n=200)
     found = frontier([good, bad])
-    chance = {(p.entry, p.budget): p.probability for p in found.points}
+    chance = {(p.entry, p.budget): p.resample_share for p in found.points}
     assert [p.is_on_frontier for p in found.points] == [True] * 4 + [False] * 4
     assert all(chance[0, budget] == 1 for budget in LADDER)
     assert all(chance[1, budget] == 0 for budget in LADDER)
@@ -43,7 +43,7 @@ def test_twins_share_the_frontier_by_halves() -> None:
         twins = [a_run(name, (0.5,), budgets=(64,), n=100, samples=4, seed=2 * seed + i) for i, name in enumerate("ab")]
         on = frontier(twins, "total_tokens").points
         assert sum(p.is_on_frontier for p in on) >= 1
-        shares.append(on[0].probability or 0.0)
+        shares.append(on[0].resample_share or 0.0)
     assert 0.2 < np.mean(shares) < 0.8
 
 
@@ -105,7 +105,7 @@ def test_an_entry_of_unknown_cost_is_named_and_left_out() -> None:
     found = frontier(a_family())
     assert found.entries_unknown == (3,)
     assert {p.entry for p in found.points if p.cost is None} == {3}
-    assert not any(p.is_on_frontier or p.probability for p in found.points if p.cost is None)
+    assert not any(p.is_on_frontier or p.resample_share for p in found.points if p.cost is None)
     assert {a.entry for a in found.at_cost} == {r.entry for r in found.to_reach} == {0, 1, 2}
 
 
@@ -115,13 +115,13 @@ def test_none_or_all_right_and_few_problems_are_no_crash(right: tuple[float, flo
     runs = [a_run(name, right, budgets=(0, None), n=n, parameters=p) for name, p in (("a", 5), ("b", 50))]
     found = frontier(runs)
     assert len(found.points) == 4
-    assert [p.probability for p in found.points if p.is_on_frontier] == [1.0 if n > 1 else None]
+    assert [p.resample_share for p in found.points if p.is_on_frontier] == [1.0 if n > 1 else None]
     assert found.to_reach == ()
 
 
 def test_one_point_alone_is_its_frontier() -> None:
     (point,) = frontier([a_run("m", (0.5,), budgets=(None,), n=2, control="native")], "wall_s").points
-    assert (point.is_on_frontier, point.probability, point.budget) == (True, 1.0, None)
+    assert (point.is_on_frontier, point.resample_share, point.budget) == (True, 1.0, None)
 
 
 def test_levels_of_effort_have_their_names() -> None:
@@ -151,7 +151,7 @@ def test_one_problem_has_figures_and_no_intervals() -> None:
     assert reached.cost.value == pytest.approx(65**0.5)
     assert (reached.cost.ci_low, reached.cost.ci_high) == (None, None)
     assert (reached.not_reached, reached.is_at_most) == (None, False)
-    assert {p.probability for p in found.points} == {None}
+    assert {p.resample_share for p in found.points} == {None}
 
 
 def test_where_all_problems_but_one_are_sure_the_interval_at_a_cost_allows_for_others() -> None:
