@@ -103,7 +103,8 @@ def _points(frontier: Frontier, on: OnAxis) -> Iterable[RenderableType]:
     yield table
     if len(known) > len(shown):
         yield f"[dim]{len(known) - len(shown)} more points are on it in less than {100 * LEAST:.0f} % of resamples[/]"
-    yield "[dim]resamples: share of resamples of problems in which the point is on the frontier[/]"
+    if any(point.resample_share is not None for point in shown):
+        yield "[dim]resamples: share of resamples of problems in which the point is on the frontier[/]"
 
 
 def share(probability: float | None) -> str:

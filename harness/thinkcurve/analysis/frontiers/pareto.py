@@ -51,7 +51,8 @@ def membership(costs: Floats, accuracies: Floats) -> Floats:
 
     All points of a resample must rest on the same problems, drawn once for all: then what is hard or dear for all
     alike cancels. Two points of equal worth have about one half each, and a point that is never cheaper nor better has
-    0. It is no chance of being on the true frontier: of few problems low shares say too little (docs/statistics.md). NaN where a cost is never known.
+    0. It is no chance of being on the true frontier: of few problems low shares say too little (docs/statistics.md).
+    NaN where a cost is never known.
     """
     is_known = ~(np.isnan(costs) | np.isnan(accuracies))
     n = is_known.sum(axis=0)
