@@ -8,11 +8,12 @@ import msgspec
 import numpy as np
 
 from thinkcurve.analysis.allocation.halves import halves
-from thinkcurve.analysis.allocation.needs import AXIS, certain, mean_costs, problem_shares
+from thinkcurve.analysis.allocation.needs import AXIS, certain, mean_costs
 from thinkcurve.analysis.allocation.oracle import Oracle, Planned
 from thinkcurve.analysis.basis.axes import costs_of
 from thinkcurve.analysis.basis.grid import Floats, Grid
 from thinkcurve.analysis.basis.interval import UNKNOWN, Interval, difference_intervals, n_units, share_intervals
+from thinkcurve.analysis.basis.means import mean_intervals
 from thinkcurve.analysis.basis.resample import RESAMPLES, Estimate, bootstrap, mean_over
 
 
@@ -69,7 +70,7 @@ def headroom_of(
     if not kept.problems or np.isnan(costs).any():
         return Headroom(axis, len(kept.problems), n_left_out, 0, ())
     n = len(kept.budgets)
-    uniform = problem_shares(kept.means, groups=kept.groups, most=kept.drawn.sum(axis=0))
+    uniform = mean_intervals(kept.means, groups=kept.groups, n_attempts=kept.drawn.sum(axis=0))
     found = _estimate(_hindsight(kept.means, costs), kept, n_resamples, seed)
     units = n_units(len(kept.problems), kept.groups)
     oracle = share_intervals(_columns(found, 0, n), units)

@@ -7,15 +7,12 @@ it on one half of the samples and asks the other.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from thinkcurve.analysis.basis.accuracy import shares
 from thinkcurve.analysis.basis.axes import costs_of
 from thinkcurve.analysis.basis.grid import Counts, Floats, Grid
-from thinkcurve.analysis.basis.interval import FEWEST_UNITS, ROUNDING, UNKNOWN, Interval, known, n_units
+from thinkcurve.analysis.basis.interval import Interval
 
 THRESHOLD = 0.5
 """A problem is right at a budget where at least this share of its samples is correct: more likely than not."""
@@ -117,27 +114,6 @@ def regressed(is_correct: NDArray[np.bool_], is_drawn: NDArray[np.bool_]) -> tup
     last = is_drawn[:, -1]
     overthought = last & ~is_correct[:, -1] & is_correct[:, :-1].any(axis=1)
     return overthought.sum(axis=1).astype(float), last.sum(axis=1).astype(float)
-
-
-def problem_shares(
-    values: Floats, *, groups: NDArray[Any] | None = None, most: ArrayLike | None = None
-) -> list[Interval]:
-    """Means over problems of shares, of shape (P, K) and NaN where left out, each with the interval of `shares`.
-
-    ``most`` is how many samples there were, of shape (K,); without it, as many as problems. No interval for fewer than
-    `FEWEST_UNITS` problems, or outer groups.
-    """
-    if not len(values):
-        return [UNKNOWN] * values.shape[1]
-    sure = np.rint(values)
-    columns = np.where(np.abs(values - sure) < ROUNDING, sure, values).T
-    found = shares(columns, groups=groups, most=(~np.isnan(columns)).sum(axis=1) if most is None else most)
-    made = []
-    for column, value, low, high in zip(columns, found.mean, found.low, found.high, strict=True):
-        has = ~np.isnan(column)
-        has_ends = n_units(int(has.sum()), None if groups is None else groups[has]) >= FEWEST_UNITS
-        made.append(Interval(known(value), known(low) if has_ends else None, known(high) if has_ends else None))
-    return made
 
 
 def certain(one: Interval) -> Interval:

@@ -18,10 +18,10 @@ from thinkcurve.analysis.allocation.cascades import Cascade
 from thinkcurve.analysis.allocation.choosers import Chooser, chooser_of
 from thinkcurve.analysis.allocation.hull import blind_at, hull_prices
 from thinkcurve.analysis.allocation.menu import Menu, Step
-from thinkcurve.analysis.allocation.needs import problem_shares
 from thinkcurve.analysis.allocation.oracle import Oracle, efficiency
 from thinkcurve.analysis.basis.grid import Counts, Floats, units_of
 from thinkcurve.analysis.basis.interval import UNKNOWN, Interval, difference_intervals, intervals, n_units
+from thinkcurve.analysis.basis.means import mean_intervals
 from thinkcurve.analysis.basis.resample import RESAMPLES, Estimate, bootstrap, mean_over
 
 FEWEST_PROBLEMS = 10
@@ -194,7 +194,7 @@ def _points(menu: Menu, held: _Held, places: list[int], n_resamples: int, seed: 
     gain = difference_intervals(_part(found, 3), units)
     lowest = intervals(_part(together, 3), units)
     has_room = found.value[5] > SURE_ROOM * found.se[5]
-    right = problem_shares(held_value, groups=menu.groups, most=np.full(n, value.shape[0] * menu.value.shape[1]))
+    right = mean_intervals(held_value, groups=menu.groups, n_attempts=np.full(n, value.shape[0] * menu.value.shape[1]))
     is_single = [_is_single(held_value[:, i], held_cost[:, i], value, cost) for i in range(n)]
     return [
         Routed(

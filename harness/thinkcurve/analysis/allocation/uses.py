@@ -13,7 +13,6 @@ from thinkcurve.analysis.allocation.needs import (
     flips,
     is_ever_right,
     known_costs,
-    problem_shares,
     regressed,
     starved,
     sufficient,
@@ -21,6 +20,7 @@ from thinkcurve.analysis.allocation.needs import (
 )
 from thinkcurve.analysis.basis.grid import Floats, Grid
 from thinkcurve.analysis.basis.interval import UNKNOWN, Interval
+from thinkcurve.analysis.basis.means import mean_intervals
 from thinkcurve.analysis.basis.ratios import ratios
 from thinkcurve.analysis.basis.resample import RESAMPLES
 from thinkcurve.budget import Control
@@ -125,7 +125,7 @@ def _found(grid: Grid, axis: str, threshold: float, n_resamples: int, seed: int)
         "never": (~is_ever).astype(float)[:, None],
         "is_lapsed": (is_ever & (places == n_budgets)).astype(float)[:, None],
     }
-    found = {name: problem_shares(values, groups=grid.groups) for name, values in of_problems.items()}
+    found = {name: mean_intervals(values, groups=grid.groups) for name, values in of_problems.items()}
     over, drawn = regressed(grid.is_correct, grid.is_drawn)
     parts = _of_tokens(grid, axis, threshold) | _of_samples(grid) | {"regressed": (over[:, None], drawn[:, None])}
     return found | ratios(parts, groups=grid.groups, n_resamples=n_resamples, seed=seed)

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from thinkcurve.analysis.basis.grid import Counts, Floats, Grid
 from thinkcurve.analysis.basis.interval import Interval
+from thinkcurve.analysis.basis.means import mean_intervals
 from thinkcurve.analysis.parallel.best_of import N_SUBSETS, best_of_k, weighted_vote_at_k, weights_of
 from thinkcurve.analysis.parallel.estimators import majority_of, pass_at_k, pass_hat_k
-from thinkcurve.analysis.parallel.means import mean_intervals
 from thinkcurve.analysis.parallel.votes import Votes, votes_of
 
 SCORES = ("mean_logprob", "self_certainty", "reward")

@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from thinkcurve.analysis.basis.axes import AXES, costs_of
 from thinkcurve.analysis.basis.grid import Counts, Floats, Grid, outer_groups
 from thinkcurve.analysis.basis.interval import Interval, known, n_units
+from thinkcurve.analysis.basis.means import mean_intervals
 from thinkcurve.analysis.basis.resample import RESAMPLES
 from thinkcurve.analysis.parallel.allowance import SPLITS, BestUse, Scored, best_uses, part_of
 from thinkcurve.analysis.parallel.best_of import best_of_k
 from thinkcurve.analysis.parallel.chosen import best_intervals, gain_intervals
 from thinkcurve.analysis.parallel.estimators import majority_of, pass_at_k
-from thinkcurve.analysis.parallel.means import mean_intervals
 from thinkcurve.analysis.parallel.measures import SCORES
 
 EVERY_K = 64

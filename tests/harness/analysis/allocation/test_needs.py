@@ -13,7 +13,6 @@ from hypothesis.extra import numpy as hnp
 from thinkcurve.analysis.allocation.needs import (
     flips,
     mean_costs,
-    problem_shares,
     regressed,
     starved,
     sufficient,
@@ -21,6 +20,7 @@ from thinkcurve.analysis.allocation.needs import (
 )
 from thinkcurve.analysis.basis.accuracy import accuracy
 from thinkcurve.analysis.basis.interval import Interval
+from thinkcurve.analysis.basis.means import mean_intervals
 
 NAN = np.nan
 
@@ -116,18 +116,18 @@ def test_shares_of_problems_have_the_interval_of_an_accuracy() -> None:
     right = rng.integers(0, 5, 40)
     groups = np.arange(40) // 3
     for given_groups in (None, groups):
-        (found,) = problem_shares((right / 4)[:, None], groups=given_groups, most=[160])
+        (found,) = mean_intervals((right / 4)[:, None], groups=given_groups, n_attempts=[160])
         curve = accuracy(right, np.full(40, 4), groups=given_groups)
         ends = (curve.mean, curve.ci_low, curve.ci_high)
         assert (found.value, found.ci_low, found.ci_high) == pytest.approx(ends)
 
 
 def test_one_problem_or_none_has_no_interval() -> None:
-    assert problem_shares(np.array([[1.0, NAN], [NAN, NAN]])) == [Interval(1.0, None, None), Interval(None, None, None)]
-    assert problem_shares(np.empty((0, 1))) == [Interval(None, None, None)]
+    assert mean_intervals(np.array([[1.0, NAN], [NAN, NAN]])) == [Interval(1.0, None, None), Interval(None, None, None)]
+    assert mean_intervals(np.empty((0, 1))) == [Interval(None, None, None)]
 
 
 def test_what_rounding_left_beside_1_is_all_of_them() -> None:
-    (found,) = problem_shares(np.full((20, 1), 1 - 1e-15))
+    (found,) = mean_intervals(np.full((20, 1), 1 - 1e-15))
     assert found.value == 1.0
     assert found.ci_low == pytest.approx(0.8389, abs=1e-4)  # Wilson for 20 of 20

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from thinkcurve.analysis.basis.interval import Interval
+from thinkcurve.analysis.basis.means import mean_intervals
 from thinkcurve.analysis.basis.resample import Estimate
 from thinkcurve.analysis.parallel.allowance import Scored, best_uses, part_of
 from thinkcurve.analysis.parallel.chosen import best_intervals, gain_intervals
 from thinkcurve.analysis.parallel.estimators import pass_at_k
-from thinkcurve.analysis.parallel.means import mean_intervals
 
 PRICES = np.array([100.0, 200, 400])
 Draw = Callable[[np.random.Generator, int], np.ndarray]
