@@ -19,7 +19,6 @@ EXCEPTIONS: dict[tuple[str, str, int, int], tuple[float, float]] = {
     ("paired difference", "all right; new loses 2 %, else 99 %", 30, 8): (93, 100),
     ("paired difference", "all right; new loses 2 %, else 99 %", 200, 8): (93, 98),
     ("tokens over tokens", "log-normal", 30, 8): (92, 97),
-    ("area between curves", "ladders", 30, 1): (89, 97),
     ("accuracy of the best use", "ladders", 30, 8): (82, 97),
     ("gain of the best use", "ladders", 200, 8): (93, 100),
     ("gain of the best use", "ladders", 1000, 8): (93, 100),
