@@ -1,1 +1,1 @@
-"""Doors to other harnesses; each file needs its harness installed and is imported by nobody but its user."""
+"""Doors to other tools: lm-eval, pytest, and the files that others read and write. Each needs its tool only in use."""

@@ -1,0 +1,228 @@
+"""A run as lm-eval would have left it: one evaluation a budget, with its results file and its samples.
+
+    DIR/budget-64/<model>/results_<time>.json            what `EvaluationTracker.save_results_aggregated` writes
+    DIR/budget-64/<model>/samples_<task>_<time>.jsonl    what `EvaluationTracker.save_results_samples` writes
+
+Read in lm-eval 0.4.13 (``lm_eval/loggers/evaluation_tracker.py``, ``result_schema.py``). The folder of a budget is
+what ``--output_path`` would have been. The metric is ``acc,none``: our verifier's verdict, 1 or 0, ``unverified``
+counting as 0. Each sample of a problem has a line of its own under the same ``doc_id``. lm-eval has no place for
+budgets and costs, so each line has a key ``thinkcurve`` with the whole `thinkcurve.store.Attempt`, each results file
+one with the study and its points; ``thinkcurve import`` reads them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from thinkcurve import __version__
+from thinkcurve.analysis.curve import Curve, Point
+from thinkcurve.budget import Budget, format_budget
+from thinkcurve.interop.exports.content import Content, Wishes, Written
+from thinkcurve.interop.exports.files import json_line, json_text, plain_data, put, safe_names, step_name
+from thinkcurve.interop.exports.identity import hub_dataset
+from thinkcurve.store import Attempt, TaskRecord
+
+METRIC = "acc"
+FILTER = "none"
+OWN = "thinkcurve"
+"""The key of ours in lm-eval's records."""
+
+
+def write(content: Content, output: Path, wishes: Wishes) -> Written:
+    """Write the files of every budget below ``output``. lm-eval names models as we do, so ``wishes`` change nothing."""
+    tasks = safe_names(task.name for task in content.run.manifest.tasks)
+    evaluations: dict[tuple[str, str, Budget], list[tuple[Curve, Point]]] = {}
+    for curve, point in content.points:
+        evaluations.setdefault((curve.model, curve.control, point.budget), []).append((curve, point))
+    folders = safe_names((model for model, _, _ in evaluations), _model_folder)
+    time = content.finished.strftime("%Y-%m-%dT%H-%M-%S.%f")
+    files: list[str] = []
+    n_attempts = 0
+    for (model, control, budget), points in evaluations.items():
+        folder = output / step_name(budget, control) / folders[model]
+        hashes = {}
+        for curve, point in points:
+            lines = [sample(content, attempt) for attempt in content.attempts(curve, point)]
+            name = tasks.get(curve.task, curve.task)
+            hashes[name] = _sha("".join(line["doc_hash"] + line["prompt_hash"] + line["target_hash"] for line in lines))
+            files.append(put(folder / f"samples_{name}_{time}.jsonl", "".join(map(json_line, lines))))
+            n_attempts += len(lines)
+        found = results(content, points, tasks) | {"task_hashes": hashes}
+        files.append(put(folder / f"results_{time}.json", json_text(plain_data(found))))
+    left_out = (*content.missing(), *_unscored(content))
+    return Written("lm-eval", tuple(files), len([*content.points]), n_attempts, left_out)
+
+
+def sample(content: Content, attempt: Attempt) -> dict[str, Any]:
+    """One line of a samples file: an attempt, with the problem as its document."""
+    question, gold = content.question(attempt.problem)
+    doc = {
+        "id": attempt.problem,
+        "question": question,
+        "answer": gold or "",
+        "level": attempt.level,
+        "group": attempt.group,
+        "fingerprint": content.fingerprint(attempt.problem),
+    }
+    return {
+        "doc_id": attempt.index,
+        "doc": doc,
+        "target": gold or "",
+        "arguments": {"gen_args_0": {"arg_0": question, "arg_1": _generation(content, attempt.model)}},
+        "resps": [[attempt.answer]],
+        "filtered_resps": [attempt.answer],
+        "filter": FILTER,
+        "metrics": [METRIC],
+        "doc_hash": _sha(json.dumps(doc, indent=2, ensure_ascii=False)),
+        "prompt_hash": _sha(question),
+        "target_hash": _sha(gold or ""),
+        METRIC: float(attempt.verdict == "correct"),
+        OWN: plain_data(attempt),
+    }
+
+
+def results(content: Content, points: Sequence[tuple[Curve, Point]], names: dict[str, str]) -> dict[str, Any]:
+    """The results file of one model at one budget: ``points`` are those of its tasks, ``names`` what lm-eval calls
+    these."""
+    manifest = content.run.manifest
+    curve, first = points[0]
+    of = {names.get(curve.task, curve.task): (content.task(curve.task), point) for curve, point in points}
+    system = manifest.study.system or None
+    return {
+        "results": {name: _scores(name, point) for name, (_, point) in of.items()},
+        "group_subtasks": {name: [] for name in of},
+        "configs": {name: _config(content, curve.model, name, task, point) for name, (task, point) in of.items()},
+        "versions": {name: task.version for name, (task, _) in of.items()},
+        "n-shot": {name: _shots(content, task) for name, (task, _) in of.items()},
+        "higher_is_better": {name: {METRIC: True} for name in of},
+        "n-samples": {
+            name: {"original": task.n_problems, "effective": point.n_problems} for name, (task, point) in of.items()
+        },
+        "config": _model_config(content, curve, first),
+        "git_hash": manifest.sittings[-1].git_commit if manifest.sittings else None,
+        "date": content.started.timestamp(),
+        "model_source": OWN,
+        "model_name": curve.model,
+        "model_name_sanitized": _model_folder(curve.model),
+        "system_instruction": system,
+        "system_instruction_sha": system and _sha(system),
+        "fewshot_as_multiturn": any(_shots(content, task) for task, _ in of.values()),
+        "chat_template": None,
+        "chat_template_sha": None,
+        "total_evaluation_time_seconds": str((content.finished - content.started).total_seconds()),
+        OWN: {
+            "version": __version__,
+            "control": curve.control,
+            "budget": first.budget,
+            "study": manifest.study,
+            "models": [content.model(curve.model)],
+            "tasks": [task for task, _ in of.values()],
+            "points": {task.name: point for task, point in of.values()},
+            "failures": [
+                failure
+                for failure in content.run.records.failures.values()
+                if (failure.model, failure.control, failure.budget) == (curve.model, curve.control, first.budget)
+            ],
+            "sittings": manifest.sittings,
+            "regrades": manifest.regrades,
+            "finished": manifest.finished,
+        },
+    }
+
+
+def _scores(name: str, point: Point) -> dict[str, Any]:
+    """A task's entry in ``results``. The standard error is clustered by problem, which lm-eval's own is not."""
+    return {
+        "name": name,
+        "alias": name,
+        "sample_len": point.n_problems,
+        f"{METRIC},{FILTER}": point.accuracy,
+        f"{METRIC}_stderr,{FILTER}": "N/A" if point.se is None else point.se,
+    }
+
+
+def _config(content: Content, model: str, name: str, task: TaskRecord, point: Point) -> dict[str, Any]:
+    study = content.run.manifest.study
+    dataset = hub_dataset(task)
+    return {
+        "task": name,
+        **({"dataset_path": dataset} if dataset else {}),
+        **({"dataset_kwargs": {"revision": task.revision}} if dataset and task.revision else {}),
+        "doc_to_text": task.prompt,
+        "doc_to_target": "{{answer}}",
+        "num_fewshot": _shots(content, task),
+        "metric_list": [{"metric": METRIC, "aggregation": "mean", "higher_is_better": True}],
+        "output_type": "generate_until",
+        "generation_kwargs": _generation(content, model),
+        "repeats": max(1, point.n_samples),
+        "should_decontaminate": False,
+        "metadata": {"version": task.version, "task": task.name, "fingerprint": task.fingerprint, "seed": study.seed},
+    }
+
+
+def _generation(content: Content, model: str) -> dict[str, Any]:
+    """lm-eval's ``generation_kwargs``; how tokens are drawn is left out where that is the provider's own default."""
+    sampling = content.model(model).sampling
+    drawn = {} if sampling is None else {"do_sample": sampling.temperature > 0, **msgspec.structs.asdict(sampling)}
+    return {"until": [], **drawn, "max_gen_toks": content.run.manifest.study.answer_tokens}
+
+
+def _shots(content: Content, task: TaskRecord) -> int:
+    """The worked examples shown, as the task's option says."""
+    given = content.run.manifest.study.task_options.get(task.spec or task.name, {}).get("fewshot", 0)
+    return given if isinstance(given, int) else 0
+
+
+def _model_config(content: Content, curve: Curve, point: Point) -> dict[str, Any]:
+    """``config``: the model's arguments, and under our key what `thinkcurve.interop.lm_eval` would say of the model."""
+    study = content.run.manifest.study
+    info = content.model(curve.model).info
+    budget = format_budget(point.budget, curve.control) if point.effort or point.budget is None else point.budget
+    own = {key: info.get(key) for key in ("name", "revision", "fingerprint", "engine")}
+    return {
+        "model": OWN,
+        "model_args": {"model": curve.model, "budget": budget, "control": curve.control},
+        "model_num_parameters": info.get("active_parameters"),
+        "model_revision": info.get("revision"),
+        "model_sha": info.get("fingerprint"),
+        "batch_size": None,
+        "batch_sizes": [],
+        "device": None,
+        "use_cache": None,
+        "limit": study.limit,
+        "bootstrap_iters": 0,
+        "gen_kwargs": _generation(content, curve.model),
+        "random_seed": study.seed,
+        OWN: {
+            "spec": curve.model,
+            **own,
+            "budget": point.budget,
+            "answer_tokens": study.answer_tokens,
+            "temperature": study.temperature,
+            "seed": study.seed,
+        },
+    }
+
+
+def _unscored(content: Content) -> Iterable[str]:
+    """The points that are not written, in words."""
+    n = sum(len(curve.points) for curve in content.curves) - len([*content.points])
+    if n:
+        yield f"{n} point{'s have' if n > 1 else ' has'} no accuracy, since every attempt failed"
+
+
+def _model_folder(spec: str) -> str:
+    """As lm-eval names the folder of a model (``lm_eval.utils.sanitize_model_name``)."""
+    return re.sub(r"[\"<>:/|\\?*\[\]]+", "__", spec)
+
+
+def _sha(text: str) -> str:
+    """As lm-eval hashes documents, prompts and targets (``lm_eval.utils.hash_string``)."""
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
