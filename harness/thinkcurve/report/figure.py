@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeGuard
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -26,11 +26,12 @@ from thinkcurve.report.labels import (
     thinking_words,
     width_of_labels,
 )
+from thinkcurve.report.legend import LEGEND_LINE_PX, fill_legend, legend_layers
+from thinkcurve.report.look import SCREEN, Look
 from thinkcurve.report.marks import (
     LABEL_DX_PX,
     LEVEL_PX,
     NOTE_LINE_PX,
-    THEMES,
     Spec,
     color_encoding,
     config,
@@ -46,13 +47,14 @@ from thinkcurve.report.scale import fit_scale
 from thinkcurve.tariff import format_usd
 
 SCHEMA_URL = "https://vega.github.io/schema/vega-lite/v6.json"
-WIDTH_PX = 720
-"""Width of the whole figure, so that a README shows it unscaled."""
-_LEFT_PX, _RIGHT_PX = 52, 14
+WIDTH_PX = SCREEN.size.width_px
+"""Width of the whole figure on a screen, so that a README shows it unscaled."""
+LEFT_PX, RIGHT_PX = 52, 14
+PAPER_LEFT_PX, PAPER_HEAD_PX, PAPER_FOOT_PX = 50, 30, 48
+TITLE_PX = 30
 _MOST_LABEL_PX = 178
 _HEAD_PX, _FOOT_PX = 92, 54
 _LEADER_PX = 10  # how far a leader reaches out of the plot, towards its label
-_PLOT_HEIGHT_PX = 300
 
 
 class Axis(msgspec.Struct, frozen=True):
@@ -83,65 +85,81 @@ def curve_spec(
     *,
     axis: str = "thinking_tokens",
     title: str | None = None,
-    theme: Literal["light", "dark"] = "light",
+    look: Look = SCREEN,
 ) -> Spec:
     """A Vega-Lite spec that draws ``curves`` in one frame, accuracy against the compute measured by ``axis``.
 
     ``axis`` is one of `AXES`; ``title`` replaces the heading made from what the curves share. A curve without
-    points is not drawn but named below the figure. Raises `UsageError` for an unknown axis, for nothing to
-    draw, and for a curve whose compute on ``axis`` is not known.
+    points is not drawn but named below the figure. In a look for paper what would stand below is the caption in the
+    spec's ``usermeta``. Raises `UsageError` for an unknown axis, for nothing to draw, and for a curve whose compute on
+    ``axis`` is not known.
     """
     scored = [msgspec.structs.replace(c, points=_scored(c)) for c in curves]
     _check(scored, axis)
     drawn = [curve for curve in scored if curve.points]
     naming = name_curves(drawn)
-    is_labelled = len(drawn) > 1
-    labels_px = min(width_of_labels(naming.own), _MOST_LABEL_PX) if is_labelled else 0.0
-    right = LABEL_DX_PX + round(labels_px) if is_labelled else 0
-    width = WIDTH_PX - _LEFT_PX - _RIGHT_PX - right
-    height = max(_PLOT_HEIGHT_PX, height_of_labels(naming.own) if is_labelled else 0)
+    is_above = len(drawn) > 1 and look.has_legend
+    is_beside = len(drawn) > 1 and not is_above
+    labels_px = min(width_of_labels(naming.own), _MOST_LABEL_PX) if is_beside else 0.0
+    right = LABEL_DX_PX + round(labels_px) if is_beside else 0
+    left = PAPER_LEFT_PX if look.is_for_paper else LEFT_PX
+    width = look.size.width_px - left - RIGHT_PX - right
+    height = max(look.size.height_px, height_of_labels(naming.own) if is_beside else 0)
     scale = fit_scale([_x(p, axis) for c in drawn for p in c.points], width, in_tokens=AXES[axis].in_tokens)
     top = _top(drawn)
-    colors = THEMES[theme]
     notes = _notes(curves, [curve for curve in scored if not curve.points])
-    labels = _label_data(drawn, naming, axis, (scale.at(1 + _LEADER_PX / width), top, height)) if is_labelled else {}
+    labels = _label_data(drawn, naming, axis, (scale.at(1 + _LEADER_PX / width), top, height)) if is_beside else {}
+    legend = fill_legend(naming.own, width) if is_above else []
     levels = _level_data(
         drawn, axis, lambda p: (scale.position(_x(p, axis)) * width, -_share(p.accuracy) / top * height)
     )
+    heading = _heading(drawn, naming, axis, title, look)
+    of_paper = PAPER_HEAD_PX + LEGEND_LINE_PX * (1 + legend[-1].row if legend else 0) + (TITLE_PX if title else 0)
     return {
         "$schema": SCHEMA_URL,
         "description": _description(drawn, axis),
-        "title": _heading(drawn, naming, axis, title),
+        "usermeta": look.meta(heading["text"], [f"{heading['text']}: {heading['subtitle']}.", *notes]),
+        **_shown(heading, title, look, of_paper),
         "width": width,
         "height": height,
         "autosize": "none",
         "padding": {
-            "left": _LEFT_PX,
-            "right": _RIGHT_PX + right,
-            "top": _HEAD_PX,
-            "bottom": _FOOT_PX + NOTE_LINE_PX * len(notes) + 10,
+            "left": left,
+            "right": RIGHT_PX + right,
+            "top": of_paper if look.is_for_paper else _HEAD_PX,
+            "bottom": PAPER_FOOT_PX if look.is_for_paper else _FOOT_PX + NOTE_LINE_PX * len(notes) + 10,
         },
-        "background": colors.paper,
-        "config": config(colors),
+        "background": look.theme.paper,
+        "config": config(look),
         "datasets": {
             "points": [_row(i, c, p, axis) for i, c in enumerate(drawn) for p in c.points],
             **labels,
+            **({"legend": [e.row_of(scale, width, (0.0, top), height) for e in legend]} if legend else {}),
             **levels,
         },
         "data": {"name": "points"},
         "encoding": {
             "x": x_encoding(f"Mean {AXES[axis].name} per attempt", AXES[axis].label, scale),
             "y": y_encoding(top),
-            "color": color_encoding(len(drawn), colors),
+            "color": color_encoding(len(drawn), look),
         },
         "layer": [
-            *(label_layers(colors, labels_px) if is_labelled else ()),
-            *curve_layers(colors, len(drawn)),
-            *((level_layer(colors),) if levels else ()),
+            *(label_layers(look, labels_px) if is_beside else ()),
+            *(legend_layers(look, len(drawn)) if legend else ()),
+            *curve_layers(look, len(drawn)),
+            *((level_layer(look),) if levels else ()),
             pointer_layer(AXES[axis].name),
-            note_layer(notes, height, colors),
+            *(() if look.is_for_paper else (note_layer(notes, height, look),)),
         ],
     }
+
+
+def _shown(heading: Spec, title: str | None, look: Look, head_px: int) -> Spec:
+    """The heading as the spec has it: for paper only a title of the user's own, since a caption says the rest."""
+    if not look.is_for_paper:
+        return {"title": heading}
+    own = {"text": heading["text"], "limit": heading["limit"], "fontSize": 13, "offset": head_px - TITLE_PX + 4}
+    return {"title": own} if title else {}
 
 
 def _rung(point: Point) -> tuple[bool, int]:
@@ -156,9 +174,9 @@ def _x(point: Point, axis: str) -> float:
     return float(getattr(point, axis))
 
 
-def _figure(point: Point, axis: str) -> str:
-    """What a point cost, in words."""
-    return format_usd(_x(point, axis)) if axis == "usd" else AXES[axis].figure.format(_x(point, axis))
+def amount(cost: float, axis: str) -> str:
+    """A cost in words."""
+    return format_usd(cost) if axis == "usd" else AXES[axis].figure.format(cost)
 
 
 def _check(curves: Sequence[Curve], axis: str) -> None:
@@ -169,7 +187,7 @@ def _check(curves: Sequence[Curve], axis: str) -> None:
     for curve in curves:
         if not all(_is_known(getattr(p, axis)) for p in curve.points):
             others = ", ".join(known_axes(curves)) or "none"
-            raise UsageError(f"{axis} is not known for {_in_words(curve)}; known for every curve: {others}")
+            raise UsageError(f"{axis} is not known for {in_words(curve)}; known for every curve: {others}")
 
 
 def known_axes(curves: Sequence[Curve]) -> list[str]:
@@ -178,7 +196,8 @@ def known_axes(curves: Sequence[Curve]) -> list[str]:
     return [axis for axis in AXES if points and all(_is_known(getattr(point, axis)) for point in points)]
 
 
-def _in_words(curve: Curve) -> str:
+def in_words(curve: Curve) -> str:
+    """A curve's name in a sentence."""
     return f"{plain(curve.model)} on {plain(curve.task)} ({plain(curve.control)})"
 
 
@@ -187,8 +206,12 @@ _LEADER_CLEARANCE = 0.05
 
 
 def _top(curves: Sequence[Curve]) -> float:
-    """The top of the y axis: 1, or for low curves the next tenth (twentieth below 0.1) over all intervals."""
-    highest = max(max(_share(p.ci_high), _share(p.accuracy)) for c in curves for p in c.points)
+    return top_of([max(_share(p.ci_high), _share(p.accuracy)) for c in curves for p in c.points])
+
+
+def top_of(shares: Sequence[float]) -> float:
+    """The top of a y axis of shares: 1, or for low ones the next tenth (twentieth below 0.1) over all of them."""
+    highest = max(shares)
     if highest > 0.6:
         return 1.0
     step = 0.1 if highest > 0.1 else 0.05
@@ -229,7 +252,7 @@ def _row(index: int, curve: Curve, point: Point, axis: str) -> dict[str, Any]:
         "t_task": plain(curve.task),
         "t_control": plain(curve.control),
         "t_budget": _budget_words(point.budget, curve.control),
-        "t_x": _figure(point, axis),
+        "t_x": amount(_x(point, axis), axis),
         "t_accuracy": f"{_percent(point.accuracy)} ({_percent(point.ci_low)} to {_percent(point.ci_high)})",
         "t_problems": f"{point.n_problems:,} × {point.n_samples:,}",
         "t_forced": f"{point.forced:,} ({_percent(forced)})" if curve.knows_forced(point) else "unknown",
@@ -288,13 +311,13 @@ def _is_hemmed_in(end: Point, ends: Sequence[Point], axis: str) -> bool:
     )
 
 
-def _heading(drawn: Sequence[Curve], naming: Naming, axis: str, title: str | None) -> Spec:
+def _heading(drawn: Sequence[Curve], naming: Naming, axis: str, title: str | None, look: Look) -> Spec:
     """The title and below it what all curves share, with the number of problems."""
     counts = sorted({p.n_problems for c in drawn for p in c.points})
     problems = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
     parts = [*naming.shared, f"{problems} problem{'s' if counts[-1] != 1 else ''}"]
     text = plain(title) if title else f"Accuracy against {AXES[axis].name}"
-    return {"text": text, "subtitle": " · ".join(parts), "limit": WIDTH_PX - 24}
+    return {"text": text, "subtitle": " · ".join(parts), "limit": look.size.width_px - 24}
 
 
 def _description(drawn: Sequence[Curve], axis: str) -> str:
@@ -303,9 +326,9 @@ def _description(drawn: Sequence[Curve], axis: str) -> str:
     for curve in drawn:
         last = curve.points[-1]
         sentences.append(
-            f"{_in_words(curve)}: from "
-            f"{_percent(curve.points[0].accuracy)} at {_figure(curve.points[0], axis)} "
-            f"to {_percent(last.accuracy)} at {_figure(last, axis)}."
+            f"{in_words(curve)}: from "
+            f"{_percent(curve.points[0].accuracy)} at {amount(_x(curve.points[0], axis), axis)} "
+            f"to {_percent(last.accuracy)} at {amount(_x(last, axis), axis)}."
         )
     return " ".join(sentences)
 
@@ -324,7 +347,7 @@ def _notes(curves: Sequence[Curve], empty_curves: Sequence[Curve]) -> list[str]:
     if any(n for _, n in counts):
         lines.append("Counted apart: " + ", ".join(f"{n:,} {what}" for what, n in counts if n) + ".")
     lines += _thinking_notes(curves)
-    empty = [_in_words(c) for c in empty_curves]
+    empty = [in_words(c) for c in empty_curves]
     if empty:
         lines.append(f"No attempts yet: {', '.join(empty)}.")
     return lines
@@ -335,5 +358,5 @@ def _thinking_notes(curves: Sequence[Curve]) -> list[str]:
     found: dict[str, list[str]] = {}
     for curve in curves:
         if words := thinking_words(curve):
-            found.setdefault(words, []).append(_in_words(curve))
+            found.setdefault(words, []).append(in_words(curve))
     return [f"Thinking {words}" + (f": {', '.join(who)}." if len(curves) > 1 else ".") for words, who in found.items()]

@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
+from thinkcurve.report.look import INSET_PX, Look
 from thinkcurve.report.scale import Scale
 
 Spec = dict[str, Any]
-
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-
-INSET_PX = 38
-"""How far left of the plot the heading, the y axis's title and the small print begin."""
 
 LABEL_DX_PX = 25
 """How far right of the plot the labels begin."""
@@ -24,25 +18,6 @@ NOTE_LINE_PX = 15
 LEVEL_PX, LEVEL_DY_PX = 10.5, 8
 """Size of the name of a level of effort, and how far above its point it stands."""
 
-
-class Theme(msgspec.Struct, frozen=True):
-    """The colours of everything but the curves."""
-
-    paper: str
-    ink: str
-    muted: str
-    grid: str
-
-
-THEMES = {
-    "light": Theme(paper="#ffffff", ink="#1f2328", muted="#59636e", grid="#e4e7eb"),
-    "dark": Theme(paper="#0d1117", ink="#e6edf3", muted="#9198a1", grid="#262c36"),
-}
-
-# Okabe and Ito (2008), safe for the common kinds of colour blindness, with a grey in place of their yellow,
-# which is lost on paper; their black is the theme's ink. Past eight curves the colours come again, dashed.
-_PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "", "#8c8c8c")
-_DASHES = ([4096, 0], [7, 3], [2, 2])  # the first is solid: longer than any line
 
 _TOOLTIP = (
     ("t_model", "Model"),
@@ -60,10 +35,11 @@ _TOOLTIP = (
 )
 
 
-def config(theme: Theme) -> Spec:
+def config(look: Look) -> Spec:
     """Type, grid and axes for the whole figure."""
+    theme = look.theme
     return {
-        "font": FONT,
+        "font": look.style.font,
         "view": {"stroke": None},
         "title": {
             "anchor": "start",
@@ -114,33 +90,41 @@ def x_encoding(title: str, label: str, scale: Scale) -> Spec:
 def y_encoding(top: float) -> Spec:
     """Accuracy from 0 to ``top``, its title lying above the axis."""
     step = next(step for step in (0.01, 0.02, 0.05, 0.1, 0.2) if top / step < 6.5)
+    return share_encoding("Accuracy", (0, top), [round(step * i, 4) for i in range(round(top / step) + 1)], " %")
+
+
+def share_encoding(title: str, ends: tuple[float, float], ticks: Sequence[float], unit: str) -> Spec:
+    """A share in percent, or in percentage points, between two ends."""
     return {
         "field": "accuracy",
         "type": "quantitative",
-        "scale": {"domain": [0, top], "nice": False},
+        "scale": {"domain": list(ends), "nice": False, "zero": False},
         "axis": {
-            "title": "Accuracy",
+            "title": title,
             "titleAngle": 0,
             "titleAlign": "left",
             "titleAnchor": "end",
             "titleBaseline": "bottom",
             "titleX": -INSET_PX,
             "titleY": -12,
-            "values": [round(step * i, 4) for i in range(round(top / step) + 1)],
-            "labelExpr": "format(datum.value * 100, '.12~g') + ' %'",
+            "values": list(ticks),
+            "labelExpr": f"format(datum.value * 100, '.12~g') + '{unit}'",
             "domain": False,
             "ticks": False,
         },
     }
 
 
-def color_encoding(n_curves: int, theme: Theme) -> Spec:
+def color_encoding(n_curves: int, look: Look) -> Spec:
     """One colour a curve."""
-    return _curve_encoding([_PALETTE[i % len(_PALETTE)] or theme.ink for i in range(n_curves)])
+    return _curve_encoding([look.color(i) for i in range(n_curves)])
 
 
-def _dash_encoding(n_curves: int) -> Spec:
-    return _curve_encoding([_DASHES[i // len(_PALETTE) % len(_DASHES)] for i in range(n_curves)])
+def dash_encoding(n_curves: int, look: Look) -> Spec:
+    """The dashes of each curve, where colours alone do not tell them apart."""
+    if not look.is_dashed(n_curves):
+        return {}
+    return {"strokeDash": _curve_encoding([look.dash(i) for i in range(n_curves)])}
 
 
 def _curve_encoding(values: Sequence[Any]) -> Spec:
@@ -153,12 +137,12 @@ def _curve_encoding(values: Sequence[Any]) -> Spec:
     }
 
 
-def curve_layers(theme: Theme, n_curves: int) -> list[Spec]:
+def curve_layers(look: Look, n_curves: int) -> list[Spec]:
     """Intervals, lines and points, from back to front; pointing at a curve lets the others step back."""
     band = 0.16 if n_curves <= 2 else 0.12 if n_curves <= 4 else 0.09
     span = {"y": {"field": "low", "type": "quantitative"}, "y2": {"field": "high"}}
     shape = {"condition": {"test": "datum.is_natural", "value": "diamond"}, "value": "circle"}
-    size = {"condition": {"test": "datum.is_natural", "value": 84}, "value": 58}
+    size = {"condition": {"test": "datum.is_natural", "value": 84 * look.mark}, "value": 58 * look.mark}
     return [
         {
             "mark": {"type": "area", "tooltip": None},
@@ -170,23 +154,23 @@ def curve_layers(theme: Theme, n_curves: int) -> list[Spec]:
             "encoding": span,
         },
         {
-            "mark": {"type": "line", "strokeWidth": 2.25, "strokeJoin": "round"},
+            "mark": {"type": "line", "strokeWidth": 2.25 * look.mark**0.5, "strokeJoin": "round"},
             "encoding": {
                 "order": {"field": "rung", "type": "quantitative"},
-                **({"strokeDash": _dash_encoding(n_curves)} if n_curves > len(_PALETTE) else {}),
+                **dash_encoding(n_curves, look),
                 "opacity": _emphasis(1, 0.2),
             },
         },
         {
             "mark": {"type": "point", "filled": True, "opacity": 1},
-            "encoding": {"shape": shape, "size": size, "color": {"value": theme.paper}},
+            "encoding": {"shape": shape, "size": size, "color": {"value": look.theme.paper}},
         },
         {
-            "mark": {"type": "point", "strokeWidth": 2, "opacity": 1},
+            "mark": {"type": "point", "strokeWidth": 2 * look.mark**0.5, "opacity": 1},
             "encoding": {
                 "shape": shape,
                 "size": size,
-                "fill": color_encoding(n_curves, theme),
+                "fill": color_encoding(n_curves, look),
                 "fillOpacity": {"field": "unforced_share", "type": "quantitative", "scale": None},
                 "strokeOpacity": _emphasis(1, 0.3),
             },
@@ -213,7 +197,7 @@ def pointer_layer(axis_name: str) -> Spec:
     }
 
 
-def label_layers(theme: Theme, limit_px: float) -> list[Spec]:
+def label_layers(look: Look, limit_px: float) -> list[Spec]:
     """The names at the right edge, each with a spot of its colour and a fine leader from its line's end."""
     at_label = {"field": "at", "type": "quantitative"}
     return [
@@ -245,26 +229,26 @@ def label_layers(theme: Theme, limit_px: float) -> list[Spec]:
                 "x": {"value": "width"},
                 "y": at_label,
                 "text": {"field": "text", "type": "nominal"},
-                "color": {"condition": {"test": "datum.is_name", "value": theme.ink}, "value": theme.muted},
+                "color": {"condition": {"test": "datum.is_name", "value": look.theme.ink}, "value": look.theme.muted},
             },
         },
     ]
 
 
-def level_layer(theme: Theme) -> Spec:
+def level_layer(look: Look) -> Spec:
     """The levels of effort beside their points: where a point lies does not say which it is."""
     return {
         "data": {"name": "levels"},
         "mark": {"type": "text", "baseline": "bottom", "dy": -LEVEL_DY_PX, "fontSize": LEVEL_PX},
         "encoding": {
             "text": {"field": "text", "type": "nominal"},
-            "color": {"value": theme.muted},
+            "color": {"value": look.theme.muted},
             "opacity": _emphasis(1, 0.3),
         },
     }
 
 
-def note_layer(lines: Sequence[str], height: int, theme: Theme) -> Spec:
+def note_layer(lines: Sequence[str], height: int, look: Look) -> Spec:
     """Small print below the axis title."""
     return {
         "data": {"values": [{}]},
@@ -277,5 +261,5 @@ def note_layer(lines: Sequence[str], height: int, theme: Theme) -> Spec:
             "text": list(lines),
             "dx": -INSET_PX,
         },
-        "encoding": {"x": {"value": 0}, "y": {"value": height + 54}, "color": {"value": theme.muted}},
+        "encoding": {"x": {"value": 0}, "y": {"value": height + 54}, "color": {"value": look.theme.muted}},
     }

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from string import Template
+from types import ModuleType
 from typing import Any
 
 import msgspec
 
 from thinkcurve.errors import UsageError
-from thinkcurve.report.marks import FONT, THEMES, Theme
+from thinkcurve.report.look import FONT, THEMES, Theme
 
 Spec = Mapping[str, Any]
+FONTS = Path(__file__).parent / "fonts"
+FACES = {400: "regular", 600: "semibold"}
+"""Weights of type, and how their files in `FONTS` end."""
 
 
 def write_figure(spec: Spec, path: Path | str) -> Path:
@@ -36,17 +43,18 @@ def write_figure(spec: Spec, path: Path | str) -> Path:
 
 def page(spec: Spec) -> str:
     """``spec`` as one HTML page with its script inside: works offline, goes dark with the reader's screen."""
-    import vl_convert
-
     return Template(_PAGE).substitute(
-        title=html.escape(spec.get("title", {}).get("text", "thinkcurve")),
+        title=html.escape(spec.get("title", {}).get("text") or _meta(spec).get("title") or "thinkcurve"),
+        font_source=" font-src data:;" if _is_embedded(spec) else "",
+        faces=_font_faces(_weights(json.dumps(spec)), spec),
         description=html.escape(spec.get("description", "")),
         font=FONT,
         light=_css_variables(THEMES["dark" if _is_dark(spec) else "light"]),
-        dark=_css_variables(THEMES["dark"]),
+        dark=_css_variables(THEMES["light" if "width_in" in _meta(spec) else "dark"]),
         swap=_dark_css(spec),
+        most=round(min(960, 192 * _meta(spec).get("width_in", 5))),  # a column of paper at twice its size
         spec=_script_json(spec),
-        bundle=vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"),
+        bundle=_bundle(),
     )
 
 
@@ -65,36 +73,106 @@ def _css_variables(theme: Theme) -> str:
 
 
 def _dark_css(spec: Spec) -> str:
-    """Rules that swap a light figure's colours on a dark screen; print stays light."""
-    if _is_dark(spec):
+    """Rules that swap a light figure's colours on a dark screen; print, and a figure for paper, stay light."""
+    if _is_dark(spec) or "width_in" in _meta(spec):
         return ""
     old, new = (msgspec.structs.asdict(THEMES[name]) for name in ("light", "dark"))
     rules = [f"[{part}='{old[key]}']{{{part}:{new[key]}}}" for key in old for part in ("fill", "stroke")]
     return f"@media screen and (prefers-color-scheme:dark){{{''.join(rules)}}}"
 
 
+def _meta(spec: Spec) -> Mapping[str, Any]:
+    """What a spec says of itself (`thinkcurve.report.look.Look.meta`); nothing in one of another maker."""
+    meta = spec.get("usermeta", {}).get("thinkcurve", {})
+    return meta if isinstance(meta, dict) else {}
+
+
+def _is_embedded(spec: Spec) -> bool:
+    return _meta(spec).get("is_embedded") is True
+
+
+def _weights(text: str) -> list[int]:
+    """The weights of type that a rendered figure, or a spec, asks for."""
+    return [400, 600] if re.search(r"(font-weight=\"|fontWeight\": ?)600|\"title\": ?{\"text", text) else [400]
+
+
+def _font_faces(weights: Iterable[int], spec: Spec) -> str:
+    """CSS that carries the figure's own type with it."""
+    if not _is_embedded(spec):
+        return ""
+    family = str(spec["config"]["font"]).split("'")[1]
+    kind = family.rsplit(" ", 1)[-1].lower()
+    faces = []
+    for weight in weights:
+        data = base64.b64encode((FONTS / f"{kind}-{FACES[weight]}.ttf").read_bytes()).decode()
+        faces.append(
+            f"@font-face{{font-family:'{family}';font-weight:{weight};"
+            f"src:url(data:font/ttf;base64,{data}) format('truetype')}}"
+        )
+    return "".join(faces)
+
+
+@cache
+def _renderer() -> ModuleType:
+    """vl-convert with the types of the package: one figure on every machine, and letters where there is no type."""
+    import vl_convert
+
+    vl_convert.register_font_directory(str(FONTS))
+    return vl_convert
+
+
 def _html(spec: Spec) -> bytes:
     return page(spec).encode()
 
 
-def _svg(spec: Spec) -> bytes:
-    import vl_convert
+@cache
+def _bundle() -> str:
+    """The script that draws a spec on a page; putting it together takes a second."""
+    return str(_renderer().javascript_bundle("window.vegaEmbed = vegaEmbed;"))
 
-    svg = vl_convert.vegalite_to_svg(dict(spec))
+
+def _svg(spec: Spec) -> bytes:
+    svg = _renderer().vegalite_to_svg(dict(spec))
     start = svg.index(">", svg.index("<svg")) + 1
-    return f"{svg[:start]}<style>{_dark_css(spec)}</style>{svg[start:]}".encode()
+    head, body = _sized(svg[:start], spec, "in"), svg[start:]
+    css = _font_faces(_weights(body), spec) + _dark_css(spec)
+    return f"{head}<style>{css}</style>{body}".encode()
+
+
+def _sized(head: str, spec: Spec, unit: str) -> str:
+    """The opening tag of an SVG with the width that the figure has on paper: in inches, or in points for a PDF."""
+    width_in = _meta(spec).get("width_in")
+    if not width_in:
+        return head
+    width, height = (float(n) for n in re.findall(r"(?:width|height)=\"([\d.]+)\"", head)[:2])
+    wide = width_in * (1 if unit == "in" else 72)
+    suffix = unit if unit == "in" else ""
+    sizes = iter((f'width="{wide:g}{suffix}"', f'height="{wide * height / width:.5g}{suffix}"'))
+    return re.sub(r"(?:width|height)=\"[\d.]+\"", lambda _: next(sizes), head, count=2)
+
+
+PRINT_PPI = 300
+"""Pixels an inch of a PNG for paper; one for a screen has two a pixel of the layout."""
 
 
 def _png(spec: Spec) -> bytes:
-    import vl_convert
-
-    return vl_convert.vegalite_to_png(dict(spec), scale=2)
+    width_in = _meta(spec).get("width_in")
+    if not width_in:
+        return bytes(_renderer().vegalite_to_png(dict(spec), scale=2))
+    return bytes(_renderer().svg_to_png(_on_paper(spec), scale=1, ppi=PRINT_PPI))
 
 
 def _pdf(spec: Spec) -> bytes:
-    import vl_convert
+    if _meta(spec).get("width_in"):
+        return bytes(_renderer().svg_to_pdf(_on_paper(spec)))
+    return bytes(_renderer().vegalite_to_pdf(dict(spec)))
 
-    return vl_convert.vegalite_to_pdf(dict(spec))
+
+def _on_paper(spec: Spec) -> str:
+    """The SVG in points, which a PDF counts in."""
+    svg = str(_renderer().vegalite_to_svg(dict(spec)))
+    start = svg.index(">", svg.index("<svg")) + 1
+    return _sized(svg[:start], spec, "pt") + svg[start:]
 
 
 def _json(spec: Spec) -> bytes:
@@ -142,14 +220,15 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'">
+ content="default-src 'none';$font_source script-src 'unsafe-inline'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>$title</title>
 <style>
+$faces
 :root { color-scheme: light dark; $light }
 @media screen and (prefers-color-scheme: dark) { :root { $dark } }
 body { margin: 0; background: var(--paper); color: var(--ink); font-family: $font; }
-main { max-width: 960px; margin: 24px auto; padding: 0 12px; }
+main { max-width: ${most}px; margin: 24px auto; padding: 0 12px; }
 #figure, #figure svg { display: block; width: 100%; height: auto; }
 #figure svg { background: var(--paper) !important; } /* Vega sets its own in the style attribute */
 #vg-tooltip-element.vg-tooltip {

@@ -13,6 +13,7 @@ from thinkcurve.analysis.curve import Curve, Point
 from thinkcurve.errors import UsageError
 from thinkcurve.report.figure import AXES, WIDTH_PX, curve_spec, known_axes
 from thinkcurve.report.labels import LINE_PX, name_curves, place_labels
+from thinkcurve.report.look import THEMES, look_of
 
 
 def a_point(budget: int | None, accuracy: float, thinking_tokens: float | None, **figures: Any) -> Point:
@@ -247,7 +248,9 @@ def test_the_spec_is_plain_json_without_nan() -> None:
 
 
 def test_dark_theme_changes_the_paper() -> None:
-    assert curve_spec([a_curve()], theme="dark")["background"] != curve_spec([a_curve()])["background"]
+    dark = curve_spec([a_curve()], look=look_of(style="dark"))
+    assert dark["background"] != curve_spec([a_curve()])["background"]
+    assert dark["background"] == THEMES["dark"].paper
 
 
 def test_labels_keep_apart_and_near() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from thinkcurve.errors import UsageError
-from thinkcurve.report.marks import THEMES
+from thinkcurve.report.look import THEMES
 from thinkcurve.report.write import page, write_figure
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)> $bundle ${spec} %SPEC% \u2028"

@@ -20,7 +20,7 @@ from string import Template
 
 import msgspec
 
-from thinkcurve.report.marks import FONT, THEMES
+from thinkcurve.report.look import FONT, THEMES
 
 _CONTROLS = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Kinds of characters that show nothing: controls, marks of direction, halves of pairs, which no file can hold."""
@@ -64,9 +64,11 @@ def page(
     large: Mapping[str, object] | None = None,
     styles: Sequence[str] = (),
     scripts: Sequence[str] = (),
+    is_served: bool = False,
 ) -> str:
     """One HTML page. ``body`` is HTML of ours (names of users by `text`); ``data`` and ``large`` are JSON by the id of
-    their block, ``large`` compressed. ``styles`` and ``scripts`` are ours, after those of every page."""
+    their block, ``large`` compressed. ``styles`` and ``scripts`` are ours, after those of every
+    page. A page that ``is_served`` may ask its own server, and nobody else."""
     sheets = [look(), *styles]
     code = [asset("core.js"), *scripts]
     blocks = [
@@ -74,7 +76,7 @@ def page(
     ]
     blocks += [f'<script type="application/gzip" id="{name}">{packed(v)}</script>' for name, v in (large or {}).items()]
     return Template(_SHELL).substitute(
-        policy=policy(sheets, code),
+        policy=policy(sheets, code) + ("; connect-src 'self'" if is_served else ""),
         title=html.escape(visible(title)),
         styles="".join(f"<style>{sheet}</style>" for sheet in sheets),
         body=body,

@@ -1,0 +1,1 @@
+"""Figures of more than the curve: frontier, surface, gain per doubling, allocation; one file each."""
