@@ -18,11 +18,13 @@ from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.problem import Message
 from thinkcurve.selection import chosen_again
 from thinkcurve.store import Attempt, Manifest, Trace, read_manifest
+from thinkcurve.study import seed_of
 from thinkcurve.tables import read_records
+from thinkcurve_backends.replay_chat import ReplayChat
 
 OURS = 1 << 24
 """Ids from here on are this file's own: prompt bytes, then `CLOSE`, `CUE`. No vocabulary is that large."""
-CLOSE, CUE, END_OF_PROMPT = OURS + 256, OURS + 257, OURS + 258
+CLOSE, CUE, END_OF_PROMPT, WAIT = OURS + 256, OURS + 257, OURS + 258, OURS + 512
 _STOPS = {
     Ending.CLOSED: Stop.STOP,
     Ending.EOS: Stop.EOS,
@@ -31,10 +33,13 @@ _STOPS = {
 }
 
 
-def open_backend(what: str, *, data_dir: Path | None = None, **options: str | int | float | bool) -> Replay:
+def open_backend(
+    what: str, *, data_dir: Path | None = None, **options: str | int | float | bool
+) -> Replay | ReplayChat:
     """The recorded model of a run: its directory, or the journal in it, with ``#SPEC`` where it has several.
 
-    ``data_dir`` holds local copies of the data of its tasks.
+    ``data_dir`` holds local copies of the data of its tasks. Raises `UsageError` for a run whose control cannot be
+    played back.
     """
     if options:
         raise UsageError(f"replay takes no options; {next(iter(options))!r} is one of a model")
@@ -44,10 +49,7 @@ def open_backend(what: str, *, data_dir: Path | None = None, **options: str | in
     run = Path(place).expanduser()
     run = run.parent if run.is_file() else run
     manifest = read_manifest(run)
-    if manifest.study.control is not Control.TRUNCATE:
-        raise UsageError(
-            f"run {str(run)!r} was made with control {manifest.study.control.value!r}; replay plays back truncate only"
-        )
+    control = manifest.study.control
     spec = _choose(manifest, spec, run)
     records = read_records(run)
     traces = [trace for trace in records.traces.values() if trace.model == spec]
@@ -55,19 +57,50 @@ def open_backend(what: str, *, data_dir: Path | None = None, **options: str | in
     if not traces:
         raise UsageError(f"run {str(run)!r} holds no trace of model {spec!r} to replay")
     info = next(record.info for record in manifest.models if record.spec == spec)
-    return Replay(msgspec.convert(info, ModelInfo), _prompts(manifest, data_dir), traces, attempts)
+    is_text = any(trace.thinking_tokens and not trace.token_ids for trace in traces)
+    if control in (Control.NATIVE, Control.EFFORT) or (control is Control.PROMPT and is_text):
+        return ReplayChat(msgspec.convert(info, ModelInfo), control, traces, attempts)
+    if control not in (Control.TRUNCATE, Control.EXTEND) or is_text:
+        how = f"control {control.value!r}" + (" in text" if is_text else "")
+        raise UsageError(
+            f"run {str(run)!r} was made with {how}; replay plays back truncate and extend by token ids, and the "
+            "controls of a provider: native, effort, prompt"
+        )
+    wait = (manifest.study.wait, _wait_ids(traces)) if control is Control.EXTEND else None
+    return Replay(
+        msgspec.convert(info, ModelInfo),
+        _prompts(manifest, data_dir),
+        traces,
+        attempts,
+        wait=wait,
+        seed=manifest.study.seed,
+    )
+
+
+def _wait_ids(traces: Sequence[Trace]) -> tuple[int, ...]:
+    """The ids of the text that made the model think on; ids of our own, as many, where no trace holds it."""
+    for trace in traces:
+        if trace.waits:
+            return trace.token_ids[trace.waits[0] : trace.waits[0] + trace.wait_tokens]
+    return tuple(range(WAIT, WAIT + traces[0].wait_tokens))
+
+
+Wait = tuple[str, tuple[int, ...]]
+"""The text that a study writes to make its model think on, and its ids."""
 
 
 class ReplayTokenizer:
     """Prompts as bytes above `OURS`, markers as one id; ids of the model are known by the texts of the run."""
 
-    def __init__(self, thinking: ThinkingFormat, texts: dict[tuple[int, ...], str]) -> None:
-        self._markers = {
+    def __init__(self, thinking: ThinkingFormat, texts: dict[tuple[int, ...], str], wait: Wait | None = None) -> None:
+        self._markers: dict[str, tuple[int, ...]] = {
             thinking.open: (),
             thinking.ends_with: (CLOSE,),
             thinking.close: (CLOSE,),
             thinking.cue: (CUE,),
         }
+        if wait is not None:
+            self._markers[wait[0]] = wait[1]
         self._texts = texts
 
     def render(self, messages: Sequence[Message], *, chat: bool = True) -> tuple[int, ...]:
@@ -92,7 +125,6 @@ class ReplayTokenizer:
 class Replay:
     """A run played back (a `thinkcurve.backend.Backend`)."""
 
-    controls = frozenset({Control.TRUNCATE})
     concurrency = 32
 
     def __init__(
@@ -101,10 +133,17 @@ class Replay:
         prompts: dict[tuple[int, ...], list[str]],
         traces: Iterable[Trace],
         attempts: Iterable[Attempt],
+        *,
+        wait: Wait | None = None,
+        seed: int = 0,
     ) -> None:
+        self.controls = frozenset({Control.TRUNCATE if wait is None else Control.EXTEND})
+        self._seed = seed
         thinking = model.thinking or ThinkingFormat("think", "<think>", "</think>")
         opened = msgspec.structs.replace(thinking, template_opens=True, ask="")
-        self.model = msgspec.structs.replace(model, thinking=opened, context_tokens=None, is_local=True)
+        context = model.context_tokens  # prompts are counted in bytes here: what fitted then fits now
+        room = None if context is None else context + max(map(len, prompts), default=0)
+        self.model = msgspec.structs.replace(model, thinking=opened, context_tokens=room, is_local=True)
         self._prompts = prompts
         self._traces: dict[str, list[Trace]] = {}
         self._attempts: dict[tuple[str, int, int], list[Attempt]] = {}
@@ -115,7 +154,7 @@ class Replay:
         for attempt in attempts:
             key = (attempt.problem, attempt.sample, attempt.thinking_tokens or 0)
             self._attempts.setdefault(key, []).append(attempt)
-        self.tokenizer = ReplayTokenizer(thinking, texts)
+        self.tokenizer = ReplayTokenizer(thinking, texts, wait)
 
     async def generate(self, request: Request) -> Generation:
         """What the run recorded for this prefix. Raises `BackendError` where it recorded nothing for it."""
@@ -137,16 +176,16 @@ class Replay:
 
     def _think(self, problems: list[str], begun: tuple[int, ...], request: Request) -> Generation:
         trace = self._pick(problems, begun, request.seed)
-        left = trace.token_ids[len(begun) :]
+        left, ending = _next_piece(trace, len(begun))
         is_cut = len(left) >= request.max_tokens
-        if not is_cut and trace.ending is Ending.BUDGET and len(left) + 1 < request.max_tokens:
+        if not is_cut and ending is Ending.BUDGET and len(left) + 1 < request.max_tokens:
             raise BackendError(
                 f"the replayed trace of {trace.problem} was cut at {trace.thinking_tokens} tokens: no more is known"
             )
         given = left[: request.max_tokens]
         return Generation(
-            text=self.tokenizer.decode(given) if begun or is_cut else trace.text,
-            stop=Stop.LENGTH if is_cut else _STOPS[trace.ending],
+            text=self.tokenizer.decode(given) if begun or is_cut or trace.waits else trace.text,
+            stop=Stop.LENGTH if is_cut else _STOPS[ending],
             token_ids=given,
             usage=Usage(prompt_tokens=(trace.prompt_tokens or 0) + len(begun), source="client"),
         )
@@ -175,7 +214,13 @@ class Replay:
         Several problems may ask the same question; each has seeds of its own.
         """
         traces = [t for name in problems for t in self._traces.get(name, []) if t.token_ids[: len(begun)] == begun]
-        seeded = [t for t in traces if seed == t.seed or self._has_answer(t, len(begun), seed)]
+        position = f"trace+{len(begun)}"  # of a trace that is gone on with
+        seeded = [
+            t
+            for t in traces
+            if seed in (t.seed, seed_of(self._seed, t.problem, t.sample, position))
+            or self._has_answer(t, len(begun), seed)
+        ]
         if len(traces) > 1 and (seeded or len({t.token_ids for t in traces}) > 1):
             traces = seeded
         if not traces:
@@ -185,6 +230,14 @@ class Replay:
     def _has_answer(self, trace: Trace, n_thinking: int, seed: int) -> bool:
         found = self._attempts.get((trace.problem, trace.sample, n_thinking), [])
         return any(attempt.seed == seed for attempt in found)
+
+
+def _next_piece(trace: Trace, n: int) -> tuple[tuple[int, ...], Ending]:
+    """What the model thought after ``n`` tokens until it ended, or was told to wait, and how it ended."""
+    for end, ending in zip(trace.waits, trace.wait_endings, strict=True):
+        if end >= n:
+            return trace.token_ids[n:end], ending
+    return trace.token_ids[n:], trace.ending
 
 
 def _choose(manifest: Manifest, spec: str, run: Path) -> str:

@@ -111,6 +111,6 @@ async def test_what_wraps_a_cut_up_is_no_thinking() -> None:
 def test_a_run_of_another_control_is_refused(tmp_path: Path) -> None:
     from thinkcurve import Study, sweep
 
-    sweep(Study(tasks=("arithmetic",), limit=1, budgets=(8,), control=Control.EXTEND), tmp_path)
-    with pytest.raises(UsageError, match="made with control 'extend'; replay plays back truncate only"):
+    sweep(Study(tasks=("arithmetic",), limit=1, budgets=(8,), control=Control.SERVER), tmp_path)
+    with pytest.raises(UsageError, match="made with control 'server'; replay plays back truncate and extend by token"):
         open_backend(str(tmp_path))
