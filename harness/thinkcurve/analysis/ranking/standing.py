@@ -22,9 +22,10 @@ from scipy.special import stdtr, stdtrit
 from thinkcurve.analysis.basis.accuracy import clusters_of, shares
 from thinkcurve.analysis.basis.between import accuracy_at
 from thinkcurve.analysis.basis.grid import Floats
-from thinkcurve.analysis.comparison.paired import TIE, holm, least_pull
+from thinkcurve.analysis.basis.paired import ALIKE
+from thinkcurve.analysis.comparison.permutation import TIE, holm
 from thinkcurve.analysis.frontiers.frontier import round_costs
-from thinkcurve.analysis.ranking.counts import Counts
+from thinkcurve.analysis.ranking.counts import Counts, numbered
 
 ALPHA = 0.05
 """Chance of claiming any order among models of equal worth, in one table."""
@@ -85,7 +86,7 @@ def ranking(entries: Sequence[Counts], axis: str, allowance: float, *, alpha: fl
     is_better = told_apart([(entries[i], one.pulls) for i, one in zip(taking, held, strict=True)], alpha=alpha)
     standings = []
     for place, (i, one) in enumerate(zip(taking, held, strict=True)):
-        low, high = interval(one, entries[i].groups)
+        low, high = interval(one, entries[i].clusters)
         first, last = 1 + int(is_better[:, place].sum()), len(held) - int(is_better[place].sum())
         standings.append(Standing(i, first, last, one.accuracy, low, high, one.cost))
     standings.sort(key=lambda s: (-s.accuracy, s.cost, s.entry))
@@ -124,12 +125,11 @@ def _slopes(costs: Floats, accuracies: Floats, at: float) -> Floats:
     return slopes
 
 
-def interval(one: Within, groups: Sequence[int] | None, *, level: float = 0.95) -> tuple[float, float]:
+def interval(one: Within, groups: NDArray[np.int64] | None, *, level: float = 0.95) -> tuple[float, float]:
     """The interval of an accuracy within an allowance: that of a share at the cost of the data
     (`thinkcurve.analysis.basis.accuracy.shares`), no narrower than t on what cost and accuracy do together."""
-    outer = None if groups is None else np.array(groups)
-    fixed = shares(one.means, groups=outer, level=level)
-    of = clusters_of(one.pulls, outer)
+    fixed = shares(one.means, groups=groups, level=level)
+    of = clusters_of(one.pulls, groups)
     n = float(of.n_problems)
     df, se = float(of.df), float(np.sqrt((of.pulls**2).sum())) / n
     half = float(stdtrit(max(df, 1.0), (1 + level) / 2)) * se if of.n_clusters > 1 else 1.0
@@ -159,28 +159,26 @@ def _side_by_side(held: Sequence[tuple[Counts, Floats]]) -> tuple[Floats, NDArra
         for problem in entry.problems:
             names.setdefault(problem, len(names))
     values = np.full((len(held), len(names)), np.nan)
-    groups: dict[int, tuple[int, int]] = {}
+    groups: dict[int, str | None] = {}
     for row, (entry, own) in enumerate(held):
         places = [names[problem] for problem in entry.problems]
         values[row, places] = own
         if entry.groups is not None:
             for place, group in zip(places, entry.groups, strict=True):
-                groups.setdefault(place, (row, group))
-    if not groups:
-        return values, None
-    keys: dict[object, int] = {}
-    return values, np.array([keys.setdefault(groups.get(at, at), len(keys)) for at in range(len(names))])
+                groups.setdefault(place, group)
+    return values, numbered([groups.get(at) for at in range(len(names))]) if groups else None
 
 
 def differences(values: Floats, groups: NDArray[Any] | None) -> tuple[Floats, Floats]:
     """Mean and two-sided p-value of paired differences of shape (N, P), NaN left out; each of shape (N,).
 
-    As `thinkcurve.analysis.comparison.paired.paired_difference`, many at once: clustered, never surer than one problem
+    As `thinkcurve.analysis.basis.paired.paired_difference`, many at once: clustered, never surer than one problem
     that changed altogether would be, degrees of freedom by the kurtosis. NaN where fewer than two units are common.
     """
     of = clusters_of(values, groups)
-    squares, fourths = (of.pulls**2).sum(axis=-1), (of.pulls**4).sum(axis=-1)
-    made_up = np.maximum(0.0, (of.n_problems * least_pull_of(of.n_problems)) ** 2 - squares) / 2
+    squared = of.pulls * of.pulls
+    squares, fourths = squared.sum(axis=-1), (squared * squared).sum(axis=-1)
+    made_up = np.maximum(0.0, (of.n_problems / (of.n_problems + ALIKE)) ** 2 - squares) / 2
     squares, fourths = squares + 2 * made_up, fourths + 2 * made_up**2
     n = of.n_clusters
     kurtosis = (n + 2) * fourths / np.maximum(squares, TIE) ** 2
@@ -189,8 +187,3 @@ def differences(values: Floats, groups: NDArray[Any] | None) -> tuple[Floats, Fl
     se = np.sqrt(squares) / np.maximum(of.n_problems, 1)
     t = np.divide(of.mean, se, out=np.zeros(len(se)), where=se > 0)
     return of.mean, np.where(n >= 2, 2 * stdtr(df, -np.abs(t)), np.nan)
-
-
-def least_pull_of(n: Floats) -> Floats:
-    """`thinkcurve.analysis.comparison.paired.least_pull` of many numbers of problems."""
-    return np.array([least_pull(int(one)) for one in n])

@@ -3,7 +3,8 @@
 // TC.chart(host, spec): spec = {
 //   label,                                   what it shows, in words, for those who cannot see it
 //   x: {title, kind, log}, y: {title, kind, top},   kind: a format of TC.format
-//   series: [{name, slot, points: [{x, y, low, high, hollow, diamond, tip: [[name, value], ...], go}], line, band, faint}],
+//   series: [{name, slot, points: [{x, y, low, high, hollow, diamond, tip: [[name, value], ...], go}], line, band, faint,
+//             named}],                       named: false keeps its name off the end of its line
 //   front: [[x, y], ...],                    a Pareto front, drawn as steps
 //   legend: bool }                           names below that switch series off; else names stand where lines end
 // It returns {draw(spec)}. A point's `go` is called on click and Enter. Names and tips are put on the page as text.
@@ -54,6 +55,7 @@ TC.chart = (host, first) => {
     return power * [1, 2, 5, 10].find((m) => m * power >= rough * 0.999);
   };
 
+  const isEnding = (one) => one.named !== false;
   const shown = () => spec.series.filter((one) => !off.has(one.name));
 
   function draw(next) {
@@ -61,7 +63,7 @@ TC.chart = (host, first) => {
     const total = Math.max(320, host.clientWidth || 720);
     const lines = shown();
     const isNamed = !spec.legend && spec.series.length > 1 && total >= 560;
-    const longest = Math.max(0, ...spec.series.map((one) => TC.visible(one.name).length));
+    const longest = Math.max(0, ...spec.series.filter(isEnding).map((one) => TC.visible(one.name).length));
     const names = isNamed ? Math.min(190, 18 + 7.2 * longest) : 0;
     const width = total - PAD.left - PAD.right - names;
     const height = Math.min(420, Math.max(240, Math.round(width * 0.46)));
@@ -83,7 +85,7 @@ TC.chart = (host, first) => {
     }
     if (isNamed) endNames(plot, lines, x.to, y, width, height);
     frame.replaceChildren(svg);
-    if (spec.legend || (!isNamed && spec.series.length > 1)) frame.append(legend());
+    if (spec.legend || (!isNamed && spec.series.length > 1)) frame.append(legend(spec.series.filter(isEnding)));
     listen(svg, total);
   }
 
@@ -128,7 +130,7 @@ TC.chart = (host, first) => {
 
   // Names where lines end, pushed apart; a name keeps its height order.
   function endNames(plot, lines, x, y, width, height) {
-    const ends = lines.filter((one) => one.points.length).map((one) => {
+    const ends = lines.filter((one) => one.points.length && isEnding(one)).map((one) => {
       const last = one.points.reduce((a, b) => (b.x >= a.x ? b : a));
       return { one, at: y(last.y) };
     }).sort((a, b) => a.at - b.at);
@@ -142,8 +144,8 @@ TC.chart = (host, first) => {
     }
   }
 
-  function legend() {
-    return h("ul", { class: "legend", "aria-label": "Curves" }, spec.series.map((one) =>
+  function legend(named) {
+    return h("ul", { class: "legend", "aria-label": "Curves" }, named.map((one) =>
       h("li", {}, h("button", { type: "button", "aria-pressed": String(!off.has(one.name)), onclick: () => {
         off.has(one.name) ? off.delete(one.name) : off.add(one.name);
         draw();
