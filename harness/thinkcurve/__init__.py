@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from thinkcurve.analysis.comparison.compare import Comparison, compare
     from thinkcurve.analysis.curve import Curve, Point
+    from thinkcurve.analysis.gate.gate import gate
     from thinkcurve.errors import BackendError, ThinkcurveError, UsageError
     from thinkcurve.run import Run, load_run, sweep, sweep_async
     from thinkcurve.study import Study, load_study
@@ -27,6 +28,7 @@ __all__ = [
     "ThinkcurveError",
     "UsageError",
     "compare",
+    "gate",
     "load_run",
     "load_study",
     "sweep",
@@ -43,6 +45,7 @@ _HOMES = {
     "ThinkcurveError": "thinkcurve.errors",
     "UsageError": "thinkcurve.errors",
     "compare": "thinkcurve.analysis.comparison.compare",
+    "gate": "thinkcurve.analysis.gate.gate",
     "load_run": "thinkcurve.run",
     "load_study": "thinkcurve.study",
     "sweep": "thinkcurve.run",

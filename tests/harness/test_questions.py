@@ -36,7 +36,9 @@ def test_what_may_not_be_shown_is_not_kept() -> None:
         (FunctionTests("f", (Case("[1]", "2"),)), None),
     ],
 )
-def test_the_gold_answer_is_text_where_there_is_one(reference: MathAnswer | Choice | FunctionTests, gold: str | None) -> None:
+def test_the_gold_answer_is_text_where_there_is_one(
+    reference: MathAnswer | Choice | FunctionTests, gold: str | None
+) -> None:
     assert question_of(Problem("t", "test", 0, "?", reference)).reference == gold
 
 

@@ -1,11 +1,14 @@
-"""``thinkcurve compare``: a new run against a base run, as tables for 80 columns or as JSON."""
+"""``thinkcurve compare``: a new run against a base run, as tables for 80 columns or as JSON, and the gate on it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from thinkcurve.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from thinkcurve.analysis.comparison.compare import Comparison
     from thinkcurve.analysis.comparison.contrast import Contrast, Difference
     from thinkcurve.analysis.comparison.exchange import Area, Ratio
+    from thinkcurve.analysis.gate.outcome import Decision
     from thinkcurve.budget import Budget
 
 JSON_SCHEMA = 1
@@ -26,13 +30,29 @@ UNITS = {
     "joules": "J",
     "usd": "US dollars",
 }
+PATH = click.Path(path_type=Path)
 MOST_BUDGETS = 8
 """Budgets that a remark names."""
 
 
-@click.command(name="compare", epilog="Example: thinkcurve compare results/base results/new")
+EPILOG = """\b
+EXPR is MEASURE[@BUDGET]:TOLERANCE, such as accuracy:2pp, accuracy@1024:3pp,
+no_answer:1pp, usd:20%, tokens_to(0.6):10%, or any (worse anywhere).
+Exit code: 0 pass, 1 regressed, 3 inconclusive.
+\b
+Example:
+  thinkcurve compare results/base results/new --fail-if accuracy:2pp
+"""
+
+
+@click.command(name="compare", epilog=EPILOG)
 @click.argument("base")
 @click.argument("new")
+@click.option("--fail-if", "conditions", multiple=True, metavar="EXPR", help="What may not get worse; again for more.")
+@click.option("--markdown", "markdown_path", type=PATH, metavar="FILE", help="Write the gate for a pull request.")
+@click.option("--junit", "junit_path", type=PATH, metavar="FILE", help="Write the gate as JUnit XML.")
+@click.option("--github", "is_annotated", is_flag=True, help="Print the gate as annotations of GitHub, to stderr.")
+@click.option("--exact", "is_exact", is_flag=True, help="Say which tokens, answers, verdicts differ, and why they may.")
 @click.option(
     "--axis", default="thinking_tokens", show_default=True, metavar="AXIS", help="What compute is counted in."
 )
@@ -41,24 +61,73 @@ MOST_BUDGETS = 8
 @click.option("--new-model", metavar="MODEL", help="The model of NEW, where it has several.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def command(
-    base: str, new: str, axis: str, alpha: float, base_model: str | None, new_model: str | None, as_json: bool
-) -> None:
-    """Say where the run NEW is better or worse than the run BASE, problem by problem."""
+    base: str,
+    new: str,
+    conditions: tuple[str, ...],
+    markdown_path: Path | None,
+    junit_path: Path | None,
+    is_annotated: bool,
+    is_exact: bool,
+    axis: str,
+    alpha: float,
+    base_model: str | None,
+    new_model: str | None,
+    as_json: bool,
+) -> int:
+    """Say where the run NEW is better or worse than the run BASE, problem by problem.
+
+    With --fail-if it is a gate: pass, regressed, or inconclusive with how many more problems would decide.
+    """
+    is_written = bool(markdown_path or junit_path or is_annotated)
+    if is_exact:
+        if conditions or is_written:
+            raise UsageError("--exact is no gate; leave away --fail-if, --markdown, --junit and --github")
+        from thinkcurve.cli.exact import print_exact
+
+        return print_exact(base, new, base_model=base_model, new_model=new_model, as_json=as_json)
+    if is_written and not conditions:
+        raise UsageError(
+            "--markdown, --junit and --github write what a gate found; add --fail-if, such as accuracy:2pp"
+        )
+
     from thinkcurve.analysis.comparison.compare import compare
+    from thinkcurve.analysis.gate.language import conditions_of
+    from thinkcurve.run import load_run
 
     def warn(text: str) -> None:
         click.echo(text, err=True)
 
-    found = compare(base, new, axis=axis, alpha=alpha, base_model=base_model, new_model=new_model, warn=warn)
-    print_comparison(found, as_json=as_json)
+    conditions_of(conditions)
+    runs = load_run(base, warn=warn), load_run(new, warn=warn)
+    decision = None
+    if conditions:
+        from thinkcurve.analysis.gate.gate import gate
+
+        decision = gate(*runs, conditions, alpha=alpha, base_model=base_model, new_model=new_model)
+    found = compare(*runs, axis=axis, alpha=alpha, base_model=base_model, new_model=new_model)
+    print_comparison(found, decision, as_json=as_json)
+    if decision is None:
+        return 0
+    from thinkcurve.cli.gate_tables import write
+
+    write(decision, markdown_path, junit_path)
+    if is_annotated:
+        from thinkcurve.report.gate.github import annotations_of
+
+        for line in annotations_of(decision):
+            click.echo(line, err=True)
+    return decision.exit_code
 
 
-def print_comparison(found: Comparison, *, as_json: bool) -> None:
-    """Print a comparison to stdout, as tables or as one JSON object."""
+def print_comparison(found: Comparison, decision: Decision | None = None, *, as_json: bool) -> None:
+    """Print a comparison, and what a gate says of it, to stdout: as tables or as one JSON object."""
+    from thinkcurve.cli import gate_tables
+
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.encode({"schema": JSON_SCHEMA, **msgspec.structs.asdict(found)}))
+        gate = {} if decision is None else {"gate": gate_tables.card(decision)}
+        click.echo(msgspec.json.encode({"schema": JSON_SCHEMA, **msgspec.structs.asdict(found), **gate}))
         return
     from thinkcurve.cli.show import wide_console
 
@@ -67,6 +136,10 @@ def print_comparison(found: Comparison, *, as_json: bool) -> None:
     for contrast in found.comparisons:
         console.print()
         for line in lines_of(contrast):
+            console.print(line)
+    if decision is not None:
+        console.print()
+        for line in gate_tables.lines_of(decision):
             console.print(line)
 
 

@@ -41,7 +41,7 @@ def changed(
     for attempt in run.records.attempts.values():
         if keep is None or keep(attempt):
             records.add(edit(attempt))
-    return Run(run.path, msgspec.structs.replace(made, tasks=tasks), records)
+    return Run(run.path / "changed", msgspec.structs.replace(made, tasks=tasks), records)  # it keeps no questions
 
 
 def worse(attempt: Attempt) -> Attempt:

@@ -1,0 +1,1 @@
+"""A gate: conditions that a new run has to meet against a base run, and what the runs say of each."""

@@ -1,0 +1,118 @@
+"""Two curves that a gate looks at: their attempts in line, what failed, and the budgets that conditions name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thinkcurve.analysis.basis.grid import Floats, Grid, outer_groups
+from thinkcurve.analysis.comparison.matches import Match
+from thinkcurve.analysis.comparison.sides import Sides, sides_of
+from thinkcurve.budget import EFFORTS, Budget, Control, effort_of, format_budget, parse_budget
+from thinkcurve.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from thinkcurve.run import Run
+
+Failed = Mapping[tuple[str, Budget], int]
+"""How many attempts did not come about, by problem and budget."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Base and new of one task. ``groups`` of shape (P,) are the outer groups of the common problems, if any.
+
+    ``whole`` are both curves with all their problems, ``failed`` the failures of either.
+    """
+
+    sides: Sides
+    groups: NDArray[Any] | None
+    whole: tuple[Grid, Grid]
+    failed: tuple[Failed, Failed] = field(default=({}, {}))
+
+    @property
+    def grids(self) -> tuple[Grid, Grid]:
+        """Both sides as grids of the common problems."""
+        return self.sides.base.grid, self.sides.new.grid
+
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        return self.grids[0].task
+
+    @property
+    def control(self) -> str:
+        """How the base kept its budgets."""
+        return self.grids[0].control
+
+    def effort(self, budget: Budget) -> str | None:
+        """The name of a budget that is a level of effort."""
+        return effort_of(budget, self.control)
+
+    def budget(self, word: str) -> Budget:
+        """The common budget that a word names. Raises `UsageError` where there is none."""
+        budgets = self.sides.budgets
+        named = {format_budget(b, self.control): b for b in budgets}
+        found = "none" if word == "natural" else word
+        if found in named:
+            return named[found]
+        if (
+            word not in EFFORTS
+            and word != "natural"
+            and self.control != Control.EFFORT
+            and parse_budget(word) in budgets
+        ):
+            return parse_budget(word)
+        known = ", ".join(named) or "none in common"
+        raise UsageError(
+            f"both runs have no budget {word!r} of {self.task!r}.{did_you_mean(word, named)} They have {known}"
+        )
+
+
+def pair_of(match: Match, runs: tuple[Run, Run] | None = None) -> Pair:
+    """Two matched curves; ``runs`` are those that they are from, for what failed in them."""
+    sides = sides_of(match.base, match.new, is_same_seed=match.is_same_seed)
+    groups = outer_groups(sides.base.grid.groups)
+    whole = match.base, match.new
+    if runs is None:
+        return Pair(sides, groups, whole)
+    failed = [_failed(run, grid) for run, grid in zip(runs, whole, strict=True)]
+    return Pair(sides, groups, whole, (failed[0], failed[1]))
+
+
+def _failed(run: Run, grid: Grid) -> dict[tuple[str, Budget], int]:
+    counts: dict[tuple[str, Budget], int] = {}
+    for model, task, problem, budget in run.failures[["model", "task", "problem", "budget"]].to_numpy().tolist():
+        if (model, task) == (grid.model, grid.task):
+            key = problem, None if budget is None or budget != budget else int(budget)
+            counts[key] = counts.get(key, 0) + 1
+    return counts
+
+
+def failed_shares(pair: Pair, budgets: tuple[Budget, ...]) -> tuple[Floats, Floats]:
+    """The share of attempts that did not come about, the mean over ``budgets``, of each side: two arrays of shape (P,).
+
+    P are the problems that both were asked, so also those of which no attempt came about; NaN is a problem that was
+    asked at some of the budgets only.
+    """
+    both = [*zip(pair.whole, pair.failed, strict=True)]
+    asked = [{*grid.problems, *(problem for problem, _ in failed)} for grid, failed in both]
+    problems = sorted(asked[0] & asked[1])
+    base, new = (_shares_failed(grid, failed, problems, budgets) for grid, failed in both)
+    return base, new
+
+
+def _shares_failed(grid: Grid, failed: Failed, problems: list[str], budgets: tuple[Budget, ...]) -> Floats:
+    rows = {problem: i for i, problem in enumerate(grid.problems)}
+    drawn = np.zeros((len(problems), len(budgets)))
+    for i, problem in enumerate(problems):
+        if problem in rows:
+            drawn[i] = [grid.drawn[rows[problem], grid.at(b)] for b in budgets]
+    lost = np.array([[failed.get((problem, b), 0) for b in budgets] for problem in problems], dtype=float)
+    lost = lost.reshape(drawn.shape)
+    n = drawn + lost
+    return np.asarray(np.divide(lost, n, out=np.full(n.shape, np.nan), where=n > 0).mean(axis=1))
