@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,12 +105,19 @@ class Given:
 
 
 async def prepare(
-    study: Study, run: Path, *, given: Given | None = None, warn: Warn = lambda _: None, is_dry: bool = False
+    study: Study,
+    run: Path,
+    *,
+    given: Given | None = None,
+    warn: Warn = lambda _: None,
+    is_dry: bool = False,
+    agree: Callable[[Manifest], None] = lambda _: None,
 ) -> Plan:
     """A plan for the study in the directory ``run``, or one `UsageError`. Spends no token; a dry plan writes nothing.
 
     Where ``run`` already holds a run, the study is merged with the run's own: added budgets, samples, problems,
-    tasks and models are continued, any other difference is refused.
+    tasks and models are continued, any other difference is refused. ``agree`` is shown the manifest before anything is
+    written, and may refuse it.
     """
     given = given or Given()
     study = check_study(study)
@@ -135,6 +142,7 @@ async def prepare(
         judge = await ready_judge([] if is_dry else chosen, study.sandbox)
         stack.push_async_callback(judge.aclose)
         manifest = _manifest(study, sessions, chosen, old, judge)
+        agree(manifest)
         records = read_records(run, warn) if old else Records()
         _check_prompts(records, prompts)
         if not is_dry:

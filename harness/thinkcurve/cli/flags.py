@@ -30,7 +30,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "sandbox",
         "settings",
     ),
-    "The run": ("output", "max_usd", "prices", "batch", "dry_run", "as_json"),
+    "The run": ("output", "max_usd", "prices", "batch", "dry_run", "as_json", "progress"),
 }
 """Headings of the help, and the options under each; several in one place share a line, and the first one's help."""
 
@@ -217,11 +217,13 @@ def _base(path: Path | None, output: Path | None) -> Study:
     """What flags are added to. What may be spent and whether by batches are each command's own, not the run's."""
     from msgspec.structs import replace
 
+    from thinkcurve.cli.repeat import first_run, study_again
     from thinkcurve.store import manifest_path, read_manifest
     from thinkcurve.study import Study, load_study
 
     if path:
-        return load_study(path)
+        repeated = first_run(path)
+        return study_again(repeated) if repeated else load_study(path)
     if output and manifest_path(output).exists():
         return replace(read_manifest(output).study, max_usd=None, batch=False)
     return Study()

@@ -115,7 +115,12 @@ def main() -> None:
 
 def complain(error: ThinkcurveError, code: int) -> int:
     """Print one line of complaint to stderr and hand the exit code back."""
-    click.echo(f"error: {error}", err=True)
+    from thinkcurve.cli.voice import emit, says_json
+
+    if says_json():
+        emit("error", text=str(error), exit=code)
+    else:
+        click.echo(f"error: {error}", err=True)
     return code
 
 

@@ -1,165 +1,179 @@
-"""Progress of a run: a bar a budget with the live accuracy of each task, tokens a second, dollars and the time left.
+"""Progress of a run, on stderr, in one of three manners.
 
-On a terminal it is drawn in place; redirected to a file it is a plain line now and then.
+``live``   on a terminal, drawn in place: a bar a budget with the accuracy of each task so far
+``plain``  whole lines and nothing else, so that a log or a pipe holds it: often at first, then once a minute, and also
+           while nothing comes back, so that silence means that the process is gone
+``json``   one JSON object a line (`thinkcurve.cli.voice`): ``start``, ``progress``, ``failure``, ``message``, ``end``
+
+``auto`` is live on a terminal that can be drawn on, else plain.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 import time
-from collections import Counter
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from thinkcurve.budget import Budget, format_budget
-from thinkcurve.problem import Verdict
-from thinkcurve.purse import is_paid
-from thinkcurve.store import Attempt, Event, Failure, Trace
-from thinkcurve.tariff import format_usd
+from thinkcurve.cli.standing_words import clock, rendered, scores, status
+from thinkcurve.cli.voice import emit, say
+from thinkcurve.report.watch.data import as_data
+from thinkcurve.report.watch.standing import Pace, Standing
+from thinkcurve.store import Event, Failure
 
 if TYPE_CHECKING:
-    from rich.console import Group
-
     from thinkcurve.plan import Plan
 
-LINE_EVERY_S = 10.0
-BAR_WIDTH = 24
+MANNERS = ("auto", "live", "plain", "json")
+FIRST_LINES_S, LAST_LINES_S = 10.0, 60.0
+"""Lines come this far apart at first and later: a tenth of the time so far, within these."""
+JSON_EVERY_S = 1.0
+"""``progress`` events come at most so often, and every `FIRST_LINES_S` where nothing happens."""
+
+
+def manner_of(asked: str) -> str:
+    """What ``auto`` means here."""
+    if asked != "auto":
+        return asked
+    return "live" if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else "plain"
 
 
 class Progress:
     """Listens to the events of a run and shows where it stands; a context manager."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.budgets = plan.study.budgets
-        self.control = plan.study.control
-        self.max_usd = plan.study.max_usd
-        self.paid = {s.spec for s in plan.sessions if is_paid(s.backend.model, s.tariff)}
-        self.charged: dict[tuple[object, ...], float | None] = {}
-        self.tasks = plan.study.tasks
-        self.total = plan.n_attempts
-        self.done: Counter[Budget] = Counter()
-        self.graded: Counter[tuple[str, Budget]] = Counter()
-        self.right: Counter[tuple[str, Budget]] = Counter()
-        self.failed = 0
-        self.tokens = 0
-        self.spent = {key: trace.generated_spent or 0 for key, trace in plan.records.traces.items()}
-        for trace in plan.records.traces.values():
-            self._charge(trace)
-        for attempt in plan.records.attempts.values():
-            self._count(attempt)
-            self._charge(attempt)
-        self.started_done = sum(self.done.values())
-        self.started_s = self.said_s = time.monotonic()
-        self.live: object | None = None
+    def __init__(self, plan: Plan, manner: str = "auto") -> None:
+        self.standing = Standing(plan.manifest, plan.n_attempts)
+        self.standing.add_all(plan.records)
+        self.directory = plan.run
+        self.manner = manner_of(manner)
+        self.pace = Pace()
+        self.started_s = self.said_s = self.heard_s = time.monotonic()
+        self.pace.look(self.started_s, self.standing)
+        self._lock = threading.RLock()
+        self._over = threading.Event()
+        self._beat: threading.Thread | None = None
+        self._live: Any = None
 
     def __enter__(self) -> Progress:
-        if sys.stderr.isatty():
+        if self.manner == "live":
             from rich.console import Console
             from rich.live import Live
 
-            live = Live(
-                console=Console(stderr=True),
-                get_renderable=self._render,
+            self._live = Live(
+                console=Console(stderr=True, force_terminal=True),
+                get_renderable=lambda: self._locked(lambda: rendered(self.standing, self.pace, below=self._quiet())),
                 refresh_per_second=5,
                 transient=True,
             )
-            live.start()
-            self.live = live
+            self._live.start()
+            return self
+        if self.manner == "json":
+            emit("start", run=str(self.directory), **_study(self.standing), **as_data(self.standing, self.pace))
+        self._beat = threading.Thread(target=self._keep_beating, name="progress", daemon=True)
+        self._beat.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.live is not None:
-            self.live.stop()  # type: ignore[attr-defined] # rich's Live, imported only on a terminal
-        elif kind is None:
+        self._over.set()
+        if self._live is not None:
+            self._live.stop()
+        if self._beat is not None:
+            self._beat.join()
+        self._look()
+        if self.manner == "json":
+            emit("end", outcome=_outcome(self.standing, kind), **as_data(self.standing, self.pace))
+        elif self.manner == "plain":
             self._say_line()
 
     def listen(self, event: Event) -> None:
         """Take one event of the run into account."""
-        if isinstance(event, Attempt):
-            self._count(event)
-            self._charge(event)
-            self.tokens += event.generated_spent or 0
-        elif isinstance(event, Trace):
-            self._charge(event)
-            self.tokens += (event.generated_spent or 0) - self.spent.get(event.key, 0)
-            self.spent[event.key] = event.generated_spent or 0
-        elif isinstance(event, Failure):
-            self.failed += 1
-        if self.live is None and time.monotonic() - self.said_s >= LINE_EVERY_S:
-            self._say_line()
-
-    def _count(self, attempt: Attempt) -> None:
-        key = (attempt.task, attempt.budget)
-        self.done[attempt.budget] += 1
-        self.graded[key] += 1
-        self.right[key] += attempt.verdict is Verdict.CORRECT
-
-    def _charge(self, event: Trace | Attempt) -> None:
-        """Note what was paid for a record; the last word on a key counts, as in the records themselves."""
-        if event.model in self.paid and not (isinstance(event, Attempt) and event.is_shared_answer):
-            self.charged[(type(event), *event.key)] = event.usd_spent
-
-    def _dollars(self) -> str | None:
-        """What was paid so far, where anything of it is known."""
-        known = [usd for usd in self.charged.values() if usd is not None]
-        if not known:
-            return None
-        so_far = ("" if len(known) == len(self.charged) else "over ") + format_usd(sum(known))
-        return so_far if self.max_usd is None else f"{so_far} of {format_usd(self.max_usd)}"
+        with self._lock:
+            self.standing.add(event)
+            self._look()
+            self.heard_s = time.monotonic()
+            if self.manner == "json":
+                if isinstance(event, Failure):
+                    emit("failure", **_failure(event))
+                if self.heard_s - self.said_s >= JSON_EVERY_S:
+                    self._say_line()
+            elif self.manner == "plain" and self._is_due():
+                self._say_line()
 
     def say(self, text: str) -> None:
-        """A line of talk, above the bar where there is one."""
-        if self.live is None:
-            click.echo(text, err=True)
+        """A line of talk, above the bars where there are some."""
+        if self._live is None:
+            say(text)
         else:
-            self.live.console.print(text, highlight=False, markup=False)  # type: ignore[attr-defined] # rich's Live
+            self._live.console.print(text, highlight=False, markup=False)
 
-    @property
-    def _n_done(self) -> int:
-        return sum(self.done.values())
+    def _look(self) -> None:
+        self.pace.look(time.monotonic(), self.standing)
 
-    def _status(self) -> str:
-        now_s = time.monotonic() - self.started_s
-        fresh = self._n_done - self.started_done
-        words = [
-            f"{self._n_done:,} of {self.total:,} attempts",
-            f"{self.tokens / max(now_s, 1e-9):,.0f} tokens/s",
-        ]
-        if dollars := self._dollars():
-            words.append(dollars)
-        if fresh and now_s > 1:
-            words.append(f"{_clock((self.total - self._n_done) * now_s / fresh)} left")
-        if self.failed:
-            words.append(f"{self.failed:,} failed")
-        return "   ".join(words)
+    def _locked(self, work: Callable[[], Any]) -> Any:
+        with self._lock:
+            self._look()
+            return work()
+
+    def _keep_beating(self) -> None:
+        while not self._over.wait(1.0):
+            with self._lock:
+                if self._is_due():
+                    self._look()
+                    self._say_line()
+
+    def _is_due(self) -> bool:
+        now_s = time.monotonic()
+        apart_s = FIRST_LINES_S
+        if self.manner == "plain":
+            apart_s = min(LAST_LINES_S, max(FIRST_LINES_S, (now_s - self.started_s) / 10))
+        return now_s - self.said_s >= apart_s
 
     def _say_line(self) -> None:
         self.said_s = time.monotonic()
-        click.echo(self._status(), err=True)
+        if self.manner == "json":
+            elapsed_s = round(self.said_s - self.started_s, 3)
+            emit("progress", elapsed_s=elapsed_s, **as_data(self.standing, self.pace))
+        else:
+            parts = (time.strftime("%H:%M:%S"), self._status(), scores(self.standing), self._quiet())
+            click.echo("   ".join(part for part in parts if part), err=True)
 
-    def _render(self) -> Group:
-        from rich.console import Group
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-        from rich.text import Text
+    def _status(self) -> str:
+        return status(self.standing, self.pace)
 
-        each = self.total // len(self.budgets)
-        table = Table.grid(padding=(0, 1))
-        for budget in self.budgets:
-            scores = [Text(f"{task} {self._score(task, budget):>6}") for task in self.tasks[:3]]
-            bar = ProgressBar(total=max(each, 1), completed=self.done[budget], width=BAR_WIDTH)
-            table.add_row(Text(format_budget(budget, self.control), justify="right"), bar, *scores)
-        return Group(table, Text(self._status()))
-
-    def _score(self, task: str, budget: Budget) -> str:
-        graded = self.graded[(task, budget)]
-        return f"{100 * self.right[(task, budget)] / graded:.0f} %" if graded else "–"
+    def _quiet(self) -> str:
+        """How long nothing has come back, where that is long."""
+        quiet_s = time.monotonic() - self.heard_s
+        return f"nothing for {clock(quiet_s)}" if quiet_s >= LAST_LINES_S and self.standing.left else ""
 
 
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
+def _study(standing: Standing) -> dict[str, Any]:
+    """What a reader of events needs to know of the study."""
+    study = standing.study
+    return {
+        "models": list(standing.models),
+        "tasks": list(standing.tasks),
+        "budgets": list(study.budgets),
+        "control": str(study.control.value),
+        "samples": study.samples,
+        "max_usd": study.max_usd,
+    }
+
+
+def _failure(event: Failure) -> dict[str, Any]:
+    return {key: getattr(event, key) for key in ("model", "task", "problem", "sample", "budget", "stage")} | {
+        "error": event.error[:2000]
+    }
+
+
+def _outcome(standing: Standing, kind: type[BaseException] | None) -> str:
+    """``complete``, ``incomplete`` (some failed, or there was no more money), or ``stopped``."""
+    if kind is not None:
+        return "stopped"
+    return "incomplete" if standing.left else "complete"

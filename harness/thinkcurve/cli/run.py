@@ -6,7 +6,7 @@ import asyncio
 import gc
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +17,15 @@ from thinkcurve.errors import BackendError, UsageError
 
 if TYPE_CHECKING:
     from thinkcurve.purse import Spent
+    from thinkcurve.store import Manifest
 
 EPILOG = """\
 Example: thinkcurve run -m llamacpp:model.gguf -t math500 --budgets 0,256,none
-Example: thinkcurve run -t mine.jsonl --columns question=problem,answer=gold
 """
 
 
 @click.command(name="run", cls=Sectioned, epilog=EPILOG)
-@click.argument("study", type=click.Path(path_type=Path), required=False, metavar="[STUDY.toml]")
+@click.argument("study", type=click.Path(path_type=Path), required=False, metavar="[STUDY]")
 @study_flags
 @click.option(
     "-o",
@@ -36,21 +36,42 @@ Example: thinkcurve run -t mine.jsonl --columns question=problem,answer=gold
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be spent; record nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the curves as JSON.")
+@click.option(
+    "--progress",
+    type=click.Choice(["auto", "live", "plain", "json"]),
+    default="auto",
+    metavar="HOW",
+    help="On stderr: live, plain (a log) or json (events).",
+)
 def command(
-    study: Path | None, output: Path | None, data_dir: Path | None, dry_run: bool, as_json: bool, **flags: Any
+    study: Path | None,
+    output: Path | None,
+    data_dir: Path | None,
+    dry_run: bool,
+    as_json: bool,
+    progress: str,
+    **flags: Any,
 ) -> None:
     """\b
-    Carry out a study, or go on with one that was stopped. * is repeatable.
-    Bare: the embedded model and tasks. THINKCURVE_SANDBOX stands for --sandbox.
+    Carry out a STUDY.toml, go on with it, or repeat a run by its manifest.json.
+    Bare: the embedded model. THINKCURVE_SANDBOX is --sandbox. * is repeatable.
     """
+    from thinkcurve.cli.repeat import agreement, first_run, how_alike, repeat_directory
+    from thinkcurve.cli.voice import speak_json
     from thinkcurve.study import run_name
 
+    speak_json(progress == "json")
     if output is not None and not str(output).strip(". "):
         raise UsageError("-o is empty; give the directory of the run")
-    what = study_of(study, flags, output)
-    directory = output or Path("results") / run_name(what)
+    what, first = study_of(study, flags, output), first_run(study)
+    directory = repeat_directory(first, output) if first else output or Path("results") / run_name(what)
+    agree = agreement(first, flags) if first else None
     try:
-        code = asyncio.run(_carry_out(what, directory, data_dir, is_dry=dry_run, as_json=as_json))
+        code = asyncio.run(
+            _carry_out(what, directory, data_dir, is_dry=dry_run, as_json=as_json, progress=progress, agree=agree)
+        )
+        if first and not dry_run and code == 0:
+            _say(how_alike(first, directory))
     except KeyboardInterrupt:
         _say(f"\nStopped. {_how_to_go_on(directory, dry_run)}")
         code = 130
@@ -60,14 +81,24 @@ def command(
     sys.exit(code)
 
 
-async def _carry_out(study: Any, directory: Path, data_dir: Path | None, *, is_dry: bool, as_json: bool) -> int:
+async def _carry_out(
+    study: Any,
+    directory: Path,
+    data_dir: Path | None,
+    *,
+    is_dry: bool,
+    as_json: bool,
+    progress: str = "auto",
+    agree: Callable[[Manifest], None] | None = None,
+) -> int:
     from thinkcurve.cli.progress import Progress
     from thinkcurve.plan import Given, prepare
     from thinkcurve.purse import Spent
     from thinkcurve.runner import carry_out, finish
     from thinkcurve.tables import compact
 
-    plan = await prepare(study, directory, given=Given(data_dir=data_dir), warn=_say, is_dry=is_dry)
+    given, agree = Given(data_dir=data_dir), agree or (lambda _: None)
+    plan = await prepare(study, directory, given=given, warn=_say, is_dry=is_dry, agree=agree)
     stopped: Spent | None = None
     try:
         if is_dry:
@@ -80,9 +111,9 @@ async def _carry_out(study: Any, directory: Path, data_dir: Path | None, *, is_d
             _say(f"{session.spec}: {_drawn(session, study)}")
         started = time.monotonic()
         gc.freeze()  # what was imported and read is not looked at again, for the length of this process
-        with Progress(plan) as progress:
+        with Progress(plan, progress) as shown:
             try:
-                await carry_out(plan, listener=progress.listen, say=progress.say)
+                await carry_out(plan, listener=shown.listen, say=shown.say)
             except Spent as spent:
                 stopped = spent
         if stopped is None:
@@ -207,4 +238,6 @@ def _draw(curves: Any, directory: Path) -> Path | None:
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    from thinkcurve.cli.voice import say
+
+    say(text)

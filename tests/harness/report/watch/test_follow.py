@@ -12,6 +12,7 @@ from records import a_failure, a_trace, an_attempt
 from report.watch.followed import MANIFEST, STUDY, line, write
 from thinkcurve.errors import UsageError
 from thinkcurve.problem import Verdict
+from thinkcurve.report.watch.data import state_of
 from thinkcurve.report.watch.follow import Follower, State, is_locked
 from thinkcurve.store import Journal, Records, journal_path, write_manifest
 from thinkcurve.tables import compact
@@ -147,6 +148,7 @@ def test_a_run_whose_process_is_killed_is_stopped(run: Path) -> None:
     follower.look()
     follower.look()
     assert follower.state is State.STOPPED
+    assert state_of(follower)["left_s"] is None
 
 
 def test_looking_takes_no_lock(run: Path) -> None:

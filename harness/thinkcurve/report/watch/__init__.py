@@ -1,0 +1,1 @@
+"""A run that is going on: where it stands, from its events alone, and the page that follows it."""

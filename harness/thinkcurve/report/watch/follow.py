@@ -1,0 +1,165 @@
+"""Following a run from outside: its journal is read as it grows, by whoever may read the directory.
+
+Nothing of the run is touched or locked. Where the run begins again, grows, or its journal is written anew, everything
+is counted again.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import time
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from thinkcurve.errors import UsageError
+from thinkcurve.report.watch.standing import Pace, Standing
+from thinkcurve.store import Event, Manifest, journal_path, manifest_path, read_manifest
+from thinkcurve.tables import attempts_path, read_records
+
+CHUNK_BYTES = 8 << 20
+FRESH_S = 60.0
+"""A journal that grew within so long is taken to be written still, whoever holds it."""
+
+
+class State(StrEnum):
+    """What becomes of a run."""
+
+    RUNNING = "running"
+    """It grew lately, or a process on this machine holds it."""
+    QUIET = "quiet"
+    """Nothing was written for a minute, and who writes it is not to be seen from here."""
+    STOPPED = "stopped"
+    """The process that held it is gone, and it is not whole."""
+    FAILED = "failed"
+    """It came to its end, and some attempts did not come about."""
+    FINISHED = "finished"
+    """It came to its end."""
+
+
+class Follower:
+    """A run as it goes on. `look` reads what is new; `standing`, `pace` and `state` say where it stands then."""
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self.manifest: Manifest = read_manifest(run)
+        self._stamp: tuple[int, ...] | None = None
+        self.is_held: bool | None = None
+        """Whether a process seen from here holds the run, at the last look; ``None`` where that cannot be told."""
+        self._was_held = False
+        self._gone_looks = 0
+        self._begin()
+
+    def look(self) -> bool:
+        """Read what is new; whether anything was. Raises `UsageError` where the run is gone or broken."""
+        stamp = _stamp(manifest_path(self.run))
+        if stamp is None or stamp != self._stamp:
+            self._stamp, before = stamp, self.manifest
+            self.manifest = read_manifest(self.run)
+            if msgspec.structs.replace(self.manifest, finished=None) != msgspec.structs.replace(before, finished=None):
+                self._begin()
+        found = self._read_journal() if journal_path(self.run).exists() else self._read_tables()
+        self.pace.look(self._now_s(), self.standing)
+        self._see_writer()
+        return found
+
+    @property
+    def state(self) -> State:
+        """What becomes of the run, as far as can be seen from here."""
+        if self.manifest.finished is not None:
+            return State.FAILED if self.standing.failures else State.FINISHED
+        if self._was_held and self._gone_looks > 1:
+            return State.STOPPED
+        return State.RUNNING if self._gone_looks == 0 or self.quiet_s < FRESH_S else State.QUIET
+
+    @property
+    def quiet_s(self) -> float:
+        """Seconds since the run wrote something."""
+        path = journal_path(self.run)
+        stamp = _stamp(path) or _stamp(manifest_path(self.run))
+        return max(0.0, time.time() - stamp[0] / 1e9) if stamp else 0.0
+
+    def _begin(self) -> None:
+        self.standing = Standing(self.manifest)
+        self.pace = Pace()
+        self._read_to, self._file, self._tables = 0, (0, 0), (0, 0)
+        started = _seconds(self.manifest.sittings[-1].started) if len(self.manifest.sittings) == 1 else None
+        if started is not None and started <= self._now_s():
+            self.pace.since(started)
+
+    def _now_s(self) -> float:
+        """The time, or for a run that has ended the time of its end."""
+        ended = _seconds(self.manifest.finished) if self.manifest.finished else None
+        return time.time() if ended is None else ended
+
+    def _read_journal(self) -> bool:
+        """Whole lines from where the last look ended; a torn or damaged one is left to the run itself."""
+        decoder, found = msgspec.json.Decoder(Event), False
+        try:
+            with journal_path(self.run).open("rb") as journal:
+                status = os.fstat(journal.fileno())
+                if (status.st_dev, status.st_ino) != self._file or status.st_size < self._read_to:
+                    if self._read_to:
+                        self._begin()
+                    self._file = (status.st_dev, status.st_ino)
+                journal.seek(self._read_to)
+                rest = b""
+                while chunk := journal.read(CHUNK_BYTES):
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    for line in lines:
+                        self._read_to += len(line) + 1
+                        try:
+                            self.standing.add(decoder.decode(line))
+                            found = True
+                        except (msgspec.DecodeError, UnicodeDecodeError):
+                            continue
+        except OSError as error:
+            raise UsageError(f"cannot read {journal_path(self.run)}: {error.strerror}") from error
+        return found
+
+    def _read_tables(self) -> bool:
+        """All of a run that has its tables only, once."""
+        stamp = _stamp(attempts_path(self.run))
+        if stamp is None or stamp == self._tables:
+            return False
+        self._begin()
+        self._tables = stamp
+        self.standing.add_all(read_records(self.run))
+        return True
+
+    def _see_writer(self) -> None:
+        self.is_held = is_locked(journal_path(self.run))
+        self._was_held = self._was_held or bool(self.is_held)
+        self._gone_looks = 0 if self.is_held else self._gone_looks + 1
+
+
+def is_locked(path: Path) -> bool | None:
+    """Whether a process holds a file's ``flock``, from the kernel's own list; ``None`` where that cannot be told.
+
+    Only processes that this one can see are in the list (https://man7.org/linux/man-pages/man5/proc_locks.5.html).
+    The lock itself is never tried for: a run that begins at that moment would be refused.
+    """
+    try:
+        inode = path.stat().st_ino
+        locks = Path("/proc/locks").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    fields = (line.split() for line in locks.splitlines())
+    return any("FLOCK" in line and any(field.endswith(f":{inode}") for field in line) for line in fields)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def _seconds(time_: str) -> float | None:
+    try:
+        return datetime.datetime.fromisoformat(time_).timestamp()
+    except ValueError:
+        return None
