@@ -31,6 +31,8 @@ def _commands(part: RunPart) -> Markup:
     name = plain(part.run.path.name or "run")
     first, again = shlex.quote(f"results/{name}"), shlex.quote(f"results/{name}-again")
     sitting = manifest.sittings[-1] if manifest.sittings else None
+    if sitting is not None and "imported from" in sitting.verifier:
+        return h("p", _of_import(sitting))
     version = "" if sitting is None else sitting.versions.get("thinkcurve", "")
     lines = [
         f"thinkcurve run {shlex.quote(f'results/{name}/manifest.json')}",
@@ -50,6 +52,15 @@ def _commands(part: RunPart) -> Markup:
     drawn = "greedy" if manifest.study.temperature == 0 else f"seed {manifest.study.seed}"
     words.append(f"Tokens are drawn by {drawn}; on an engine that repeats itself the same study gives the same tokens.")
     return joined([h("pre", h("code", "\n".join(lines))), h("p", " ".join(words))])
+
+
+def _of_import(sitting: Sitting) -> str:
+    """Where the attempts of an imported run come from: no command of ours makes them again."""
+    source, by = (plain(sitting.verifier.get(key, "")) for key in ("imported from", "imported by"))
+    return (
+        f"The attempts come from {source}, read by {by}. The tool that made them can make them again; thinkcurve has "
+        "neither the model nor what judged the answers."
+    )
 
 
 def manifest_part(contents: Contents) -> Markup:

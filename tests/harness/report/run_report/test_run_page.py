@@ -21,6 +21,9 @@ from thinkcurve.store import Records, read_manifest, write_manifest
 from thinkcurve.tables import compact, read_records
 
 
+LOGS = Path(__file__).parents[2] / "interop" / "imports" / "inspect_logs"
+
+
 def page_of(*paths: Path, **options: Any) -> str:
     return report_page(contents_of([load_run(path) for path in paths]), **options)
 
@@ -245,3 +248,12 @@ def test_help_fits_a_screen() -> None:
     found = CliRunner().invoke(cli, ["report", "--help"], terminal_width=80)
     assert len(found.stdout.splitlines()) <= 24
     assert "Example: thinkcurve report" in found.stdout
+
+
+def test_an_imported_run_names_its_tool_and_no_command_that_cannot_work(tmp_path: Path) -> None:
+    log = next(iter(sorted(LOGS.glob("*.eval"))))
+    made = CliRunner().invoke(cli, ["import", str(log), "--from", "inspect", "--budgets", "64", "-o", str(tmp_path)])
+    assert made.exit_code == 0, made.output
+    text = told(page_of(tmp_path))
+    assert f"The attempts come from {log.name}, read by thinkcurve" in text
+    assert "thinkcurve regrade" not in text
