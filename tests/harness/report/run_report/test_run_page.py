@@ -20,7 +20,6 @@ from thinkcurve.run import load_run
 from thinkcurve.store import Records, read_manifest, write_manifest
 from thinkcurve.tables import compact, read_records
 
-
 LOGS = Path(__file__).parents[2] / "interop" / "imports" / "inspect_logs"
 
 
