@@ -119,7 +119,7 @@ def test_it_asks_no_network(tmp_path: Path) -> None:
         {"tasks": ("t", "u"), "models": ("m", "n"), "n": 2},
         {"text": lambda _: ""},
     ],
-    ids=str,
+    ids=lambda options: "-".join(options),
 )
 def test_any_run_has_a_report(tmp_path: Path, options: Any) -> None:
     text = told(page_of(a_run(tmp_path / "r", **options)))
