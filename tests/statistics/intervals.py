@@ -72,6 +72,18 @@ def in_contests(contests: Contests, *, is_clustered: bool) -> Study:
     return study
 
 
+def in_named_contests(world: str) -> Study:
+    """Accuracy by contests of ten problems that make no difference: naming them must not narrow what is known."""
+
+    def study(n: int, n_samples: int, n_studies: int) -> Held:
+        right = right_of(world, n, n_samples, n_studies, seed=n + n_samples)
+        groups = np.arange(n) % max(10, n // 10)
+        found = shares(right / n_samples, groups=groups, most=float(n * n_samples))
+        return held(found.low, found.high, truth(world, lambda p: p))
+
+    return study
+
+
 def of_share(values: Callable[[int, int, int], Floats], true: Callable[[], float], *, is_closed: bool) -> Study:
     """A mean over problems of a share, values of shape (studies, n): by `shares`, or by the bootstrap."""
 
@@ -174,6 +186,7 @@ def _true_price(n_samples: int) -> float:
     return float(MEAN_TOKENS / np.mean(solved))
 
 
+SATURATED = "1 % never, else 99.5 %"
 CONTESTS = {"contests of one size": Contests(0.7, 0.3, True), "contests of all sizes": Contests(0.7, 0.3, False)}
 
 
@@ -183,6 +196,7 @@ def means() -> Iterator[Interval]:
         yield Interval("accuracy", "auto", world, accuracies(world, "auto"))
     for name, contests in CONTESTS.items():
         yield Interval("accuracy, by contest", "auto", name, in_contests(contests, is_clustered=True))
+    yield Interval("accuracy, by contest", "auto", SATURATED, in_named_contests(SATURATED))
     for world in SPREAD:
         for name, values, true in _shares_of(world):
             yield Interval(name, "shares", world, of_share(values, true, is_closed=True), least=8)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from thinkcurve.analysis.allocation.needs import AXIS
 from thinkcurve.analysis.basis.axes import costs_of
-from thinkcurve.analysis.basis.grid import Floats, Grid
+from thinkcurve.analysis.basis.grid import Floats, Grid, groups_of, known_of
 from thinkcurve.analysis.parallel.votes import UNKNOWN, classes_of
 from thinkcurve.budget import Control
 
@@ -86,7 +86,7 @@ def menu_of(grids: Sequence[Grid], *, signal: str, k: int = 1, axis: str = AXIS,
         raise ValueError(f"{signal!r} is no signal; there are {', '.join(SIGNALS)}")
     common = _common(grids)
     column = next((name for name in LOGPROB_COLUMNS if all(_is_recorded(grid, name) for grid in grids)), None)
-    levels = common[0].levels if common and common[0].problems else None
+    levels = known_of([grid.levels for grid in common]) if common and common[0].problems else None
     if (
         not common
         or not common[0].problems
@@ -111,7 +111,7 @@ def menu_of(grids: Sequence[Grid], *, signal: str, k: int = 1, axis: str = AXIS,
     if not is_whole.any():
         return None
     order = np.argsort(cost[is_whole].mean(axis=(0, 1)), kind="stable")
-    groups = common[0].groups
+    groups = groups_of(common)
     return Menu(
         signal_name=signal,
         axis=axis,

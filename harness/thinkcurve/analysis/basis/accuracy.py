@@ -169,7 +169,8 @@ class _Clustered:
 
     ``trials`` is how many independent ones would be as certain, before the uncertainty of that. By problem it is
     counted with `MADE_UP` problems more, half right: where all problems but one are sure, the spread of what was drawn
-    says little of the problems that were not.
+    says little of the problems that were not. By group it is
+    no more than by problem.
     """
 
     mean: Floats
@@ -212,7 +213,7 @@ def _clustered(means: Floats, groups: ArrayLike | None) -> _Clustered:
     by_problem = centre * (1 - centre) * (n + MADE_UP) ** 2 / spread
     variance = mean * (1 - mean)
     by_group = np.divide(variance, se**2, out=np.full(n.shape, np.inf), where=(variance > 0) & (se > 0))
-    trials = np.where(n_clusters == n, by_problem, by_group)
+    trials = np.where(n_clusters == n, by_problem, np.minimum(by_problem, by_group))
     return _Clustered(mean, se, of.df, n, n_clusters, trials)
 
 

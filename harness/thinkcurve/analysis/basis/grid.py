@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -86,13 +87,7 @@ class Grid:
 
         A problem without a group is one of its own.
         """
-        named = self.named_groups
-        if named is None:
-            return None
-        names: dict[object, int] = {}
-        is_named = ~_is_null(named)
-        keys = [name if is_known else (i,) for i, (name, is_known) in enumerate(zip(named, is_named, strict=True))]
-        return outer_groups(np.array([names.setdefault(key, len(names)) for key in keys]))
+        return groups_of([self])
 
     @cached_property
     def named_groups(self) -> NDArray[Any] | None:
@@ -131,6 +126,30 @@ class Grid:
             return None
         first = self.rows.reshape(len(self.problems), -1).max(axis=1)
         return self.attempts[column].to_numpy(dtype=object)[first]
+
+
+def groups_of(grids: Sequence[Grid]) -> NDArray[Any] | None:
+    """The outer groups of problems that several grids have in one order, of shape (P,), as `Grid.groups`.
+
+    A problem's group is that of the first grid that names it: a run that does not tell of groups changes none.
+    """
+    named = known_of([grid.named_groups for grid in grids])
+    if named is None:
+        return None
+    names: dict[object, int] = {}
+    is_named = ~_is_null(named)
+    keys = [name if is_known else (i,) for i, (name, is_known) in enumerate(zip(named, is_named, strict=True))]
+    return outer_groups(np.array([names.setdefault(key, len(names)) for key in keys]))
+
+
+def known_of(columns: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
+    """What several grids tell of the same problems, each of shape (P,): of each the first that is known, if any is."""
+    found = None
+    for column in columns:
+        if column is None:
+            continue
+        found = column.copy() if found is None else np.where(_is_null(found), column, found)
+    return found
 
 
 def outer_groups(groups: NDArray[Any] | None) -> NDArray[Any] | None:

@@ -32,7 +32,8 @@ class PairedDifference(msgspec.Struct, frozen=True):
     """A mean difference, new minus base. ``se`` and the interval are ``None`` where a single unit cannot tell.
 
     ``n_units`` is the number of independent units: problems, or the outer groups that they lie in; ``df`` are the
-    degrees of freedom of the standard error, of which there are fewer where few units carry the spread.
+    degrees of freedom of the standard error, of which there are fewer where few units carry the spread. ``spread`` is
+    the variance of one problem's difference as these problems have it, with nothing made up.
     """
 
     difference: float
@@ -42,6 +43,7 @@ class PairedDifference(msgspec.Struct, frozen=True):
     n_problems: int
     n_units: int
     df: float | None = None
+    spread: float | None = None
 
 
 def paired_difference(
@@ -76,7 +78,7 @@ def paired_difference(
     else:
         half = float(t.ppf((1 + level) / 2, df)) * se
         low, high = mean - half, mean + half
-    return PairedDifference(mean, se, max(-1.0, low), min(1.0, high), n, n_units, df)
+    return PairedDifference(mean, se, max(-1.0, low), min(1.0, high), n, n_units, df, float((of.pulls**2).sum()) / n)
 
 
 def _spread(pulls: Floats, n: int, n_units: int) -> tuple[float, float]:

@@ -13,9 +13,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from thinkcurve.analysis.basis.grid import Floats, Grid, outer_groups
+from thinkcurve.analysis.basis.grid import Floats, Grid, groups_of
 from thinkcurve.analysis.basis.interval import FEWEST_UNITS, known, n_units
-from thinkcurve.analysis.basis.paired import PairedDifference, paired_difference
+from thinkcurve.analysis.basis.paired import PairedDifference, least_pull, paired_difference
 from thinkcurve.analysis.basis.resample import RESAMPLES, bootstrap, mean_over
 from thinkcurve.analysis.comparison.exchange import Area, Ratio, over_compute
 from thinkcurve.analysis.comparison.permutation import FLIPS, holm, mcnemar, sign_flips
@@ -124,7 +124,7 @@ def contrast(
 ) -> Contrast:
     """Two curves against each other. Raises `ValueError` where they have no problem in common."""
     sides = sides_of(base, new, is_same_seed=is_same_seed)
-    budgets, groups, level = sides.budgets, outer_groups(sides.base.grid.groups), 1 - alpha
+    budgets, groups, level = sides.budgets, groups_of([side.grid for side in sides.both]), 1 - alpha
     means = sides.means
     differences = means[1] - means[0]
     flips = sign_flips(differences, groups=groups, n_flips=n_flips, seed=seed)
@@ -206,8 +206,8 @@ def _difference(sides: Sides, i: int, tests: _Tests, groups: NDArray[Any] | None
     found = paired_difference(gap, level=1 - alpha, groups=groups, is_single=is_single)
     n_better, n_worse = int((gap > 0).sum()), int((gap < 0).sum())
     variance = detectable = None
-    if found.se is not None and found.df is not None:
-        variance = variance_of(found.se, (correct[0], correct[1]), (drawn[0], drawn[1]), is_paired=sides.is_paired)
+    if found.se is not None and found.df is not None and found.spread is not None:
+        variance = variance_of(found.spread, (correct[0], correct[1]), (drawn[0], drawn[1]), is_paired=sides.is_paired)
         detectable = detectable_with(found.se, found.df, alpha=alpha)
     return Difference(
         budget=sides.budgets[i],
@@ -241,8 +241,13 @@ def _samples(variance: Variance, n: int, alpha: float) -> dict[str, int | None] 
     if variance.between is None or variance.within is None:
         return None
     found: dict[str, int | None] = {}
+    least = detectable_with(least_pull(n), n - 1, alpha=alpha)  # of n problems, whatever their samples
     for wanted in WANTED:
-        k = samples_needed(wanted, n, between=variance.between, within=variance.within, alpha=alpha)
+        k = (
+            None
+            if least > wanted
+            else samples_needed(wanted, n, between=variance.between, within=variance.within, alpha=alpha)
+        )
         found[f"{wanted:g}"] = None if k is None else int(np.ceil(k))
     return found
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.stats import t
 
 from thinkcurve.analysis.basis.grid import Floats
+from thinkcurve.analysis.basis.paired import ALIKE, least_pull
 
 POWER = 0.8
 """The chance of seeing a difference that a design is asked for (Cohen 1988, section 2.4)."""
@@ -63,9 +64,16 @@ def problems_needed(difference: float, variance: float, *, alpha: float = ALPHA,
 
 
 def problems_enough(difference: float, variance: float, *, alpha: float = ALPHA, power: float = POWER) -> int:
-    """The fewest problems, `FEWEST_PROBLEMS` at least, that show a ``difference`` with the wanted power by t."""
+    """The fewest problems, `FEWEST_PROBLEMS` at least, that show a ``difference`` with the wanted power by t.
+
+    However small the ``variance``, the standard error of n problems is no less than
+    `thinkcurve.analysis.basis.paired.least_pull`.
+    """
     n = max(FEWEST_PROBLEMS, math.ceil(problems_needed(difference, variance, alpha=alpha, power=power)))
-    while detectable_with(math.sqrt(variance / n), n - 1, alpha=alpha, power=power) > difference * (1 + ROUNDING):
+    n = max(n, math.ceil(_quantiles(alpha, power) / difference) - ALIKE)
+    while detectable_with(max(math.sqrt(variance / n), least_pull(n)), n - 1, alpha=alpha, power=power) > difference * (
+        1 + ROUNDING
+    ):
         n += 1
     return n
 
@@ -92,7 +100,7 @@ def detectable_with(se: float, df: float, *, alpha: float = ALPHA, power: float 
 
 
 def variance_of(
-    se: float,
+    total: float,
     correct: tuple[NDArray[np.bool_], NDArray[np.bool_]],
     drawn: tuple[NDArray[np.bool_], NDArray[np.bool_]],
     *,
@@ -100,13 +108,12 @@ def variance_of(
 ) -> Variance:
     """Where the variance of the differences lies.
 
-    ``se`` is the standard error of the mean difference over P problems, clustered or not; ``correct`` and ``drawn`` say
-    of base and new, each of shape (P, S), which attempts were right and which there are. With ``is_paired`` sample s of
-    both had the same seed: what one sample adds is then the variance of their differences, not the sum of variances.
+    ``total`` is that of a problem's difference (`PairedDifference.spread`), clustered or not; ``correct`` and ``drawn``
+    say of base and new, each of shape (P, S), which attempts were right and which there are. With ``is_paired`` sample
+    s of both had the same seed: what one sample adds is then the variance of their differences, not the sum of
+    variances.
     """
     is_both = drawn[0].any(axis=1) & drawn[1].any(axis=1)
-    n = int(is_both.sum())
-    total = n * se**2
     if is_paired:
         together = drawn[0] & drawn[1]
         differences = correct[1].astype(float) - correct[0].astype(float)

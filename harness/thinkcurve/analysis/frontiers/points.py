@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thinkcurve.analysis.basis.axes import costs_of
-from thinkcurve.analysis.basis.grid import Counts, Floats, Grid
+from thinkcurve.analysis.basis.grid import Counts, Floats, Grid, groups_of
 from thinkcurve.analysis.basis.interval import n_units
 from thinkcurve.analysis.basis.resample import RESAMPLES, draws, mean_over, ratio_over
 
@@ -58,10 +58,10 @@ class Points:
 
     @cached_property
     def groups(self) -> NDArray[Any] | None:
-        """The outer group of each problem, as the first entry that has groups tells."""
+        """The outer group of each problem, as the first entry that names it tells."""
         if not self.problems:
             return None
-        return next((e.grid.groups for e in self.entries if e.grid.groups is not None), None)
+        return groups_of([entry.grid for entry in self.entries])
 
     @property
     def n_units(self) -> int:

@@ -57,11 +57,11 @@ def parts(
     mean = np.divide(right.sum(axis=0), total, out=np.full(len(total), np.nan), where=is_any)
     squares, df = _of_clusters(right - size * np.nan_to_num(mean) - shift, size, total)
     se = np.divide(np.sqrt(squares), total, out=np.full(len(total), np.nan), where=n_units > 1)
-    if groups is None:
-        trials = _with_made_up(right - shift, size, total)
-    else:
+    trials = _with_made_up(sums - (0.0 if moved is None else moved), weights, total)
+    if groups is not None:  # groups tell of no more trials than their problems do
         variance = mean * (1 - mean)
-        trials = np.divide(variance, se**2, out=np.full(len(total), np.inf), where=(variance > 0) & (se > 0))
+        by_group = np.divide(variance, se**2, out=np.full(len(total), np.inf), where=(variance > 0) & (se > 0))
+        trials = np.minimum(trials, by_group)
     least = total if groups is None and moved is None else np.ones(len(total))
     n = trials * (_t(n_attempts - 1, level) / _t(df, level)) ** 2
     n = np.clip(n, least, np.maximum(n_attempts, least))

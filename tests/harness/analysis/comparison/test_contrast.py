@@ -106,6 +106,17 @@ def test_groups_have_no_test_that_takes_problems_for_the_unit() -> None:
     assert wide > 1.5 * narrow
 
 
+def test_groups_that_one_run_alone_names_are_groups_of_both() -> None:
+    group = [f"c{i // 5}" for i in range(60)]
+    base, new = np.zeros((60, 1, 1)), np.zeros((60, 1, 1))
+    new[:10] = 1
+    bare, named = ({"budgets": (16,)}, {"budgets": (16,), "group": group})
+    ways = [quick(grid_of(base, **a), grid_of(new, **b)) for a, b in ((named, named), (named, bare), (bare, named))]
+    assert {(way.n_units, way.points[0].p, way.points[0].ci_low) for way in ways} == {
+        (12, 0.5, ways[0].points[0].ci_low)
+    }
+
+
 def test_points_of_different_problems_are_not_compared_over_compute() -> None:
     # nothing changes; the hard half of new fails at the larger budget
     low, high = np.repeat([1.0, 0.0], 10), np.repeat([1.0, 1.0, 0.0], [10, 5, 5])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from thinkcurve.analysis.basis.paired import paired_difference
 from thinkcurve.analysis.comparison.power import (
     detectable_difference,
     detectable_with,
@@ -51,9 +52,21 @@ def test_as_many_problems_as_are_enough_show_it_four_times_in_five(difference: f
     assert n == 10 or seen[0] < 0.8
 
 
-def test_a_few_problems_are_never_enough() -> None:
-    assert problems_enough(0.05, 0.0012) == 10  # Miller's equation says 3.8
-    assert problems_enough(0.05, 0.0) == 10
+@pytest.mark.parametrize("variance", [0.0, 0.0012])
+def test_a_few_problems_that_hardly_differ_are_not_enough(variance: float) -> None:
+    """Miller's equation says 0 and 3.8; but the interval of a few problems is no narrower than one that changed."""
+    n = problems_enough(0.05, variance)
+    almost, enough = (paired_difference(np.zeros(size)) for size in (n - 1, n))
+    assert almost.se is not None
+    assert enough.se is not None
+    assert detectable_with(almost.se, n - 2) > 0.05 >= detectable_with(enough.se, n - 1)
+    assert n == 50
+    assert problems_enough(0.5, 0.0) == 10
+
+
+def test_a_spread_out_difference_needs_what_the_equation_says_by_t() -> None:
+    by_hand = next(n for n in range(10, 9999) if detectable_with((0.3 / n) ** 0.5, n - 1) <= 0.05)
+    assert problems_enough(0.05, 0.3) == by_hand
 
 
 @pytest.mark.parametrize("is_paired", [False, True])
@@ -66,7 +79,7 @@ def test_variance_is_taken_apart_as_it_was_put_together(is_paired: bool) -> None
     correct = u < p, (u if is_paired else rng.random((n, k))) < q
     d = correct[1].mean(axis=1) - correct[0].mean(axis=1)
     drawn = np.ones((n, k), dtype=bool)
-    found = variance_of(d.std(ddof=1) / np.sqrt(n), correct, (drawn, drawn), is_paired=is_paired)
+    found = variance_of(d.var(ddof=1), correct, (drawn, drawn), is_paired=is_paired)
     gap = np.abs(q - p)
     within = (gap * (1 - gap) if is_paired else p * (1 - p) + q * (1 - q)).mean()
     assert found.between == pytest.approx((q - p).var(), abs=0.004)
