@@ -92,10 +92,12 @@ def command(
 
     from thinkcurve.analysis.comparison.compare import compare
     from thinkcurve.analysis.gate.language import conditions_of
+    from thinkcurve.cli import gate_tables
+    from thinkcurve.cli.gate_tables import uncommanding
     from thinkcurve.run import load_run
 
     def warn(text: str) -> None:
-        click.echo(text, err=True)
+        click.echo(uncommanding(text), err=True)
 
     conditions_of(conditions)
     runs = load_run(base, warn=warn), load_run(new, warn=warn)
@@ -105,12 +107,11 @@ def command(
 
         decision = gate(*runs, conditions, alpha=alpha, base_model=base_model, new_model=new_model)
     found = compare(*runs, axis=axis, alpha=alpha, base_model=base_model, new_model=new_model)
+    if decision is not None:
+        gate_tables.write(decision, markdown_path, junit_path)
     print_comparison(found, decision, as_json=as_json)
     if decision is None:
         return 0
-    from thinkcurve.cli.gate_tables import write
-
-    write(decision, markdown_path, junit_path)
     if is_annotated:
         from thinkcurve.report.gate.github import annotations_of
 
@@ -127,20 +128,22 @@ def print_comparison(found: Comparison, decision: Decision | None = None, *, as_
         import msgspec
 
         gate = {} if decision is None else {"gate": gate_tables.card(decision)}
-        click.echo(msgspec.json.encode({"schema": JSON_SCHEMA, **msgspec.structs.asdict(found), **gate}))
+        made = msgspec.json.encode({"schema": JSON_SCHEMA, **msgspec.structs.asdict(found), **gate})
+        click.echo(made.replace(b"##[", b"#\\u0023["))  # the same text to JSON, and no command to GitHub
         return
     from thinkcurve.cli.show import wide_console
 
     console = wide_console()
-    console.print(f"base {found.base}", f"new  {found.new}", sep="\n", markup=False, soft_wrap=True)
+    sides = (gate_tables.uncommanding(f"{name} {path}") for name, path in (("base", found.base), ("new ", found.new)))
+    console.print(*sides, sep="\n", markup=False, soft_wrap=True)
     for contrast in found.comparisons:
         console.print()
         for line in lines_of(contrast):
-            console.print(line)
+            console.print(gate_tables.harmless(line))
     if decision is not None:
         console.print()
         for line in gate_tables.lines_of(decision):
-            console.print(line)
+            console.print(gate_tables.harmless(line))
 
 
 def lines_of(contrast: Contrast) -> Iterator[RenderableType]:

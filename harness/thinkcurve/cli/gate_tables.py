@@ -22,15 +22,35 @@ def lines_of(decision: Decision) -> Iterator[RenderableType]:
     """A gate as tables and lines of text; the last line is the outcome."""
     from rich.text import Text
 
-    from thinkcurve.report.gate.words import headline, subjects, told
+    from thinkcurve.report.gate.words import headline, noted, subjects, told
 
     for name, checks in subjects(decision.checks).items():
         yield Text(f"Gate · {name}", style="bold")
         yield _table(checks)
+    for note in decision.notes:
+        yield Text(noted(note), style="yellow")
     for one, name, said in told(decision):
         yield Text(f"{one.mark} {name}: {said}", style=one.colour)
     outcome, said = decision.outcome, headline(decision)
     yield Text(f"{outcome.mark} {outcome}: {said} (exit code {decision.exit_code})", style=f"bold {outcome.colour}")
+
+
+def uncommanding(text: str) -> str:
+    """Text in which GitHub Actions finds no command, wherever it is wrapped: runners read ``::name::`` at the start of
+    a line, and ``##[name]`` anywhere (https://github.com/actions/runner, ActionCommand.cs).
+
+    ``\\[`` is how markup of rich writes a bracket.
+    """
+    return text.replace("::", ": :").replace("::", ": :").replace("##[", "## [").replace("##\\[", "## \\[")
+
+
+def harmless(line: RenderableType) -> RenderableType:
+    """A line of output without commands in it; tables hold figures and conditions, which see to it themselves."""
+    from rich.text import Text
+
+    if isinstance(line, str):
+        return uncommanding(line)
+    return Text(uncommanding(line.plain), style=line.style) if isinstance(line, Text) else line
 
 
 def card(decision: Decision) -> dict[str, Any]:
@@ -71,7 +91,7 @@ def _table(checks: list[Check]) -> Table:
     for check in checks:
         table.add_row(
             Text(check.outcome.mark, style=check.outcome.colour),
-            Text(words.named(check.condition) if check.condition != before else ""),
+            Text(uncommanding(words.named(check.condition)) if check.condition != before else ""),
             words.where(check),
             words.amount(check.base, check),
             words.amount(check.new, check),

@@ -1,6 +1,7 @@
 """The ``thinkcurve`` command: finds a subcommand, imports only its file, turns errors into a line and an exit code.
 
-Exit codes: 0 fine, 1 gate failed, 2 usage or configuration, 3 incomplete, 130 interrupted.
+Exit codes: 0 fine, 1 gate failed, 2 usage or configuration, 3 incomplete or inconclusive, 70 a bug of ours, 130
+interrupted.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ COMMANDS = {
     "schema": "Print the JSON Schema of a study, of the files of a run, of a curve.",
     "compact": "Write a run's tables (Parquet) from its journal.",
 }
+CRASHED = 70
+"""The exit code of a bug: EX_SOFTWARE of sysexits.h."""
 MODULES = {"import": "import_run"}
 """The file of a command whose name no module can have."""
 
@@ -110,6 +113,11 @@ def main() -> None:
         code = complain(error, 3)
     except KeyboardInterrupt:
         code = 130
+    except Exception:  # a bug keeps its traceback, and is no gate's verdict (exit code 1)
+        import traceback
+
+        traceback.print_exc()
+        code = CRASHED
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -113,3 +113,28 @@ def test_the_figures_of_the_table_are_those_of_the_json(runs: dict[str, str]) ->
     assert f"{100 * check['base']:.1f} %" in row
     assert f"{100 * check['worsening']:+.1f}" in row
     assert f"{100 * check['least']:+.1f} to {100 * check['most']:+.1f}" in row
+
+
+def test_no_line_is_a_command_of_github_but_our_own(tmp_path: Path) -> None:
+    base = saved(a_run("m", SAME, n=8), tmp_path / "base")
+    for width in range(30, 80, 4):
+        evil = "x" * width + " ::stop-commands::tok ::error::x :::a ##[error]y"
+        new = saved(a_run(evil, SAME, n=8), tmp_path / f"{width} ::error::x ##[add-mask]z")
+        shown = call(base, new, "--fail-if", "accuracy@mean:5pp")
+        lines = (shown.stdout + shown.stderr).splitlines()
+        assert not [line for line in lines if line.lstrip().startswith("::") or "##[" in line]
+        made = call(base, new, "--fail-if", "accuracy@mean:5pp", "--json").stdout
+        assert "##[" not in made
+        assert json.loads(made)["gate"]["checks"][0]["new_model"] == evil
+
+
+def test_notes_stand_in_the_terminal(runs: dict[str, str]) -> None:
+    shown = call(runs["base"], runs["inconclusive"], "--fail-if", "accuracy:5pp", "--github")
+    assert "180 problems are only in base" in shown.stdout.split("Gate ·")[1]
+    assert "::warning title=thinkcurve gate%3A to be known::" in shown.stderr
+
+
+def test_no_verdict_is_printed_where_a_file_cannot_be_written(runs: dict[str, str]) -> None:
+    shown = call(runs["base"], runs["pass"], "--fail-if", "any", "--junit", "/nowhere/at/all.xml")
+    assert isinstance(shown.exception, UsageError)
+    assert "exit code" not in shown.stdout

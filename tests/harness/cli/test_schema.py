@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator, ValidationError
 
 from scripts import changed, sweep
-from thinkcurve.cli.main import cli
+from thinkcurve.cli.main import cli, main
 from thinkcurve.cli.schema import NAMES, schema_of
 from thinkcurve.study import load_study
 
@@ -62,3 +62,14 @@ def test_a_study_that_loads_is_valid(tmp_path: Path, text: str) -> None:
 def test_a_study_that_is_refused_is_not(text: str) -> None:
     with pytest.raises(ValidationError):
         valid("study", tomllib.loads(text))
+
+
+def test_a_bug_is_no_verdict(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(**_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(cli, "main", broken)
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 70
+    assert "RuntimeError: a bug" in capsys.readouterr().err

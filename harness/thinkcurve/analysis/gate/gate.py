@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ from thinkcurve.analysis.gate.language import Condition, conditions_of
 from thinkcurve.analysis.gate.measures import Finding, findings
 from thinkcurve.analysis.gate.needed import needed
 from thinkcurve.analysis.gate.outcome import Check, Decision, Needed, Outcome, worst
-from thinkcurve.analysis.gate.pair import Pair, pair_of
+from thinkcurve.analysis.gate.pair import Pair, lost_shares, pair_of
 from thinkcurve.analysis.gate.reach import reach_finding
 from thinkcurve.budget import format_budget
 from thinkcurve.errors import UsageError, did_you_mean
@@ -154,11 +154,18 @@ def _of_task(condition: Condition, pairs: Sequence[Pair]) -> list[Pair]:
 def _asked(condition: Condition, pair: Pair, n_flips: int, seed: int) -> list[_Asked]:
     if condition.is_any:
         return [_anywhere(condition, pair, n_flips, seed)]
-    found = findings(condition, pair) if condition.target is None else [reach_finding(condition, pair, seed=seed)]
+    found = findings(condition, pair) if condition.target is None else [_reached(condition, pair, seed)]
     than = _scaled(condition)
     return [
         _Asked(condition, pair, one, one.evidence.p_worse(than) if one.evidence is not None else None) for one in found
     ]
+
+
+def _reached(condition: Condition, pair: Pair, seed: int) -> Finding:
+    """What an accuracy costs; what lost attempts hide of that has no bound."""
+    found = reach_finding(condition, pair, seed=seed)
+    _, n_lost = lost_shares(pair, pair.sides.budgets, is_whole=False)
+    return replace(found, hidden=1.0, n_lost=n_lost) if n_lost else found
 
 
 def _anywhere(condition: Condition, pair: Pair, n_flips: int, seed: int) -> _Asked:
@@ -211,7 +218,7 @@ def _check(one: _Asked, p_holm: float | None, step: float, alpha: float) -> Chec
         n_problems=finding.n_problems,
         n_samples=finding.n_samples,
         outcome=outcome,
-        why=finding.why,
+        why=_why(one),
         needed=_needed(one, step, alpha) if outcome is Outcome.INCONCLUSIVE else None,
     )
 
@@ -224,12 +231,33 @@ def _outcome(one: _Asked, step: float, alpha: float) -> Outcome:
         return Outcome.PASS
     than = _scaled(one.condition)
     judged = one.others or (one.finding,)
-    is_fine = all(other.evidence is not None and other.evidence.p_fine(than) <= alpha for other in judged)
+    is_fine = all(_is_fine(other, than, alpha) for other in judged)
     return Outcome.PASS if is_fine else Outcome.INCONCLUSIVE
 
 
+def _is_fine(finding: Finding, than: float, alpha: float) -> bool:
+    """Whether new is no worse than this even were all that only it lost wrong."""
+    if finding.evidence is None or finding.hidden >= 1:
+        return False
+    room = than - finding.hidden
+    return finding.evidence.p_fine(room if room >= 0 else room / (1 - finding.hidden)) <= alpha
+
+
 def _most(finding: Finding, alpha: float) -> float:
-    return math.inf if finding.evidence is None else finding.evidence.most(alpha)
+    """The upper bound, with what lost attempts hide on top; what new gained it gained on those that are left."""
+    if finding.evidence is None or finding.hidden >= 1:
+        return math.inf
+    most = finding.evidence.most(alpha)
+    return finding.hidden + (most if most >= 0 else most * (1 - finding.hidden))
+
+
+def _why(one: _Asked) -> str:
+    """What is said of a check besides its figures."""
+    n_lost = sum(other.n_lost for other in (one.others or (one.finding,)))
+    if not n_lost:
+        return one.finding.why
+    failed = f"{n_lost:,} attempts that failed in new only count as wrong in the upper bound"
+    return "; ".join(filter(None, (one.finding.why, failed)))
 
 
 def _read(value: float | None, *, is_relative: bool) -> float | None:
@@ -242,6 +270,12 @@ def _read(value: float | None, *, is_relative: bool) -> float | None:
 def _needed(one: _Asked, step: float, alpha: float) -> Needed | None:
     """What would decide a check; that of a whole curve at the budget that it can rule least out at."""
     than = _scaled(one.condition)
+    found = one.others or (one.finding,)
+    if any(
+        other.hidden > than or (other.n_lost and other.evidence and other.evidence.p_fine(than) <= alpha)
+        for other in found
+    ):
+        return None  # no number of problems makes up for attempts that are lost
     widest = max(one.others, key=lambda other: _most(other, alpha)) if one.others else one.finding
     return needed(
         widest,

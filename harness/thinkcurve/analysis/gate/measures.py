@@ -20,7 +20,7 @@ from thinkcurve.analysis.basis.grid import NO_ANSWER, UNVERIFIED, Floats, Grid
 from thinkcurve.analysis.comparison.sides import Side
 from thinkcurve.analysis.gate.evidence import CERTAIN, Evidence, Normal, paired_evidence
 from thinkcurve.analysis.gate.language import MEAN, Condition
-from thinkcurve.analysis.gate.pair import Pair, failed_shares
+from thinkcurve.analysis.gate.pair import Pair, failed_shares, lost_shares
 from thinkcurve.analysis.parallel.estimators import majority_of, pass_at_k
 from thinkcurve.budget import Budget
 
@@ -48,7 +48,8 @@ class Finding:
     """What was measured for one condition in one place.
 
     ``evidence`` is ``None`` where there is none to judge by, and ``why`` says so; ``is_certain`` that new is as base
-    without any doubt (both spent nothing). ``n_samples`` is the most that a problem has.
+    without any doubt (both spent nothing). ``n_samples`` is the most that a problem has. ``hidden`` is how much worse
+    the ``n_lost`` attempts that only new lost could make a share at most, were they all wrong.
     """
 
     scope: str
@@ -61,6 +62,8 @@ class Finding:
     n_samples: int
     why: str = ""
     is_certain: bool = False
+    hidden: float = 0.0
+    n_lost: int = 0
 
 
 def findings(condition: Condition, pair: Pair) -> list[Finding]:
@@ -109,7 +112,10 @@ def _at(condition: Condition, pair: Pair, budgets: tuple[Budget, ...], scope: st
     if evidence is None:
         return Finding(scope, budget, base, new, None, None, n, n_samples, "a single problem cannot tell")
     spread = _noise(values, worse, pair_groups, evidence, is_paired=pair.sides.is_paired)
-    return Finding(scope, budget, base, new, evidence, spread, n, n_samples)
+    if condition.is_relative or condition.measure == "failures":
+        return Finding(scope, budget, base, new, evidence, spread, n, n_samples)
+    hidden, n_lost = lost_shares(pair, budgets, is_whole=condition.k is not None)
+    return Finding(scope, budget, base, new, evidence, spread, n, n_samples, hidden=hidden, n_lost=n_lost)
 
 
 def _values(condition: Condition, side: Side, budgets: tuple[Budget, ...]) -> Floats:

@@ -106,6 +106,29 @@ def failed_shares(pair: Pair, budgets: tuple[Budget, ...]) -> tuple[Floats, Floa
     return base, new
 
 
+def lost_shares(pair: Pair, budgets: tuple[Budget, ...], *, is_whole: bool) -> tuple[float, int]:
+    """The most that failures beyond those of base can hide of a share of new, and how many they are.
+
+    The mean over problems that both were asked of the share of new's attempts that is lost, its sum over ``budgets``;
+    ``is_whole`` where one lost attempt may turn all that is known of a problem, as of votes.
+    """
+    base, new = pair.failed
+    grid = pair.whole[1]
+    asked = {*grid.problems, *(problem for problem, _ in new)}
+    asked &= {*pair.whole[0].problems, *(problem for problem, _ in base)}
+    rows = {problem: i for i, problem in enumerate(grid.problems)}
+    hidden: dict[str, float] = {}
+    n_lost = 0
+    for (problem, budget), n in new.items():
+        more = n - base.get((problem, budget), 0)
+        if more <= 0 or problem not in asked or budget not in budgets:
+            continue
+        drawn = int(grid.drawn[rows[problem], grid.at(budget)]) if problem in rows else 0
+        n_lost += more
+        hidden[problem] = min(1.0, hidden.get(problem, 0.0) + (1.0 if is_whole else more / (drawn + n)))
+    return sum(hidden.values()) / max(1, len(asked)), n_lost
+
+
 def _shares_failed(grid: Grid, failed: Failed, problems: list[str], budgets: tuple[Budget, ...]) -> Floats:
     rows = {problem: i for i, problem in enumerate(grid.problems)}
     drawn = np.zeros((len(problems), len(budgets)))

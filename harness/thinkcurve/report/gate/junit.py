@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from thinkcurve.analysis.gate.outcome import Check, Decision, Outcome
+from thinkcurve.analysis.gate.outcome import Check, Decision, Outcome, worst
 from thinkcurve.report.gate.words import headline, named, noted, sentence, short, subjects
 
 ELEMENTS = {Outcome.REGRESSED: "failure", Outcome.INCONCLUSIVE: "error"}
@@ -19,7 +19,12 @@ def junit(decision: Decision) -> bytes:
     for name, checks in subjects(decision.checks).items():
         suite = ET.SubElement(root, "testsuite", {"name": name, **_counts(checks)})
         properties = ET.SubElement(suite, "properties")
-        facts = {"outcome": decision.outcome, "exit_code": decision.exit_code, "alpha": decision.alpha}
+        facts = {
+            "outcome": worst(check.outcome for check in checks),
+            "gate": decision.outcome,
+            "exit_code": decision.exit_code,
+            "alpha": decision.alpha,
+        }
         for key, value in {**facts, "base": named(decision.base), "new": named(decision.new)}.items():
             ET.SubElement(properties, "property", name=key, value=str(value))
         for check in checks:

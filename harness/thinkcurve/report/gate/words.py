@@ -136,6 +136,8 @@ def _together(checks: Sequence[Check]) -> str:
         return f"{what}: {'; '.join(reasons) or 'new may be any amount worse'}."
     worst = max(known, key=lambda check: check.most or 0.0)
     said = f"{what} cannot be told to be within {tolerance(one)}: at {where(worst)} new may be {_most(worst)} worse"
+    reasons = dict.fromkeys(noted(check.why) for check in known if check.why)
+    said += f" ({next(iter(reasons))})" if reasons else ""
     return f"{said}. {_decides(checks)}".strip()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 from thinkcurve.analysis.basis.axes import AXES
 from thinkcurve.analysis.curve import Curve, Point
@@ -24,6 +24,8 @@ WORDS = {
     "usd": ("US dollars", "dollars", "usd"),
 }
 """Each axis in words, on a button, and as a format of the pages."""
+WIDEST = 0.4
+"""The width of a 95 % interval above which an entry gets no place across tasks: 30 problems of one answer have less."""
 DIGITS = 4
 """Digits of a figure on a page; the files have all of them."""
 
@@ -141,24 +143,28 @@ def _standing(one: Standing) -> list[Any]:
 def matrix_block(site: Site) -> Json:
     """The models across all tasks: at the middle allowance of each task, on the measure that most tasks know.
 
-    Of a model with several entries on a board the latest run stands. A row is [model, on how many boards it may be
-    first, on how many it stands, cells]; a cell is [accuracy, the best rank it may have].
+    Of a model with several entries on a board the latest run stands. Rows go by the mean place by accuracy over all
+    boards: a board on which a model does not stand, or with too little data, counts as the place after the last, so
+    that neither few problems nor few tasks help. A row is [model, on how many boards it may be first, on how many it
+    stands, cells]; a cell is [accuracy, the best rank it may have, 1 where there is too little data].
     """
     axis = max(AXES, key=lambda one: sum(one in board.rankings for board in site.boards))
-    cells: list[dict[tuple[str, str], tuple[float, int]]] = []
+    cells: list[dict[tuple[str, str], _Cell]] = []
     at: list[float | None] = []
     for board in site.boards:
         made = board.rankings.get(axis, [])
         middle = made[middle_of(len(made))] if made else None
         at.append(middle.allowance if middle else None)
         cells.append(_latest(board, middle))
+    places = [_places(found) for found in cells]
     rows = []
     for i, page in enumerate(site.models):
         own = [found.get(page.model.identity) for found in cells]
         held = [cell for cell in own if cell is not None]
-        first = sum(rank == 1 for _, rank in held)
-        row = [None if cell is None else [share(cell[0]), cell[1]] for cell in own]
-        rows.append((-first, -len(held), i, [i, first, len(held), row]))
+        first = sum(cell.rank == 1 and not cell.is_thin for cell in held)
+        row = [None if cell is None else [share(cell.accuracy), cell.rank, int(cell.is_thin)] for cell in own]
+        place = sum(known.get(page.model.identity, len(known) + 1) for known in places)
+        rows.append((place, -len(held), i, [i, first, len(held), row]))
     return {
         "axis": axis,
         "kind": WORDS[axis][2],
@@ -173,14 +179,35 @@ def middle_of(n: int) -> int:
     return n // 2 if n else 0
 
 
-def _latest(board: Board, ranking: Ranking | None) -> dict[tuple[str, str], tuple[float, int]]:
-    found: dict[tuple[str, str], tuple[str, float, int]] = {}
+class _Cell(NamedTuple):
+    started: str
+    accuracy: float
+    rank: int
+    is_thin: bool
+    """Whether there is too little data for the entry to be told from anything."""
+
+
+def _latest(board: Board, ranking: Ranking | None) -> dict[tuple[str, str], _Cell]:
+    found: dict[tuple[str, str], _Cell] = {}
+    most = max((n_problems_of(entry) for entry in board.entries), default=0)
     for one in ranking.standings if ranking else ():
         entry = board.entries[one.entry]
         known = found.get(entry.model.identity)
-        if known is None or entry.started > known[0]:
-            found[entry.model.identity] = (entry.started, one.accuracy, one.rank_low)
-    return {identity: (accuracy, rank) for identity, (_, accuracy, rank) in found.items()}
+        if known is None or entry.started > known.started:
+            is_thin = 2 * n_problems_of(entry) < most or one.ci_high - one.ci_low > WIDEST
+            found[entry.model.identity] = _Cell(entry.started, one.accuracy, one.rank_low, is_thin)
+    return found
+
+
+def n_problems_of(entry: Entry) -> int:
+    """On how many problems an entry is ranked."""
+    return 0 if entry.counts is None else len(entry.counts.problems)
+
+
+def _places(found: dict[tuple[str, str], _Cell]) -> dict[tuple[str, str], int]:
+    """Places by accuracy of those with enough data: equal accuracies share one."""
+    solid = {identity: cell.accuracy for identity, cell in found.items() if not cell.is_thin}
+    return {one: 1 + sum(other > accuracy for other in solid.values()) for one, accuracy in solid.items()}
 
 
 def share(value: float | None) -> float | None:

@@ -10,7 +10,7 @@ installed here, by their plain name, without options of free text. What that lea
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +23,7 @@ from thinkcurve.errors import ThinkcurveError, UsageError
 from thinkcurve.plugins import TASKS, names
 from thinkcurve.problem import REFUSAL, Problem, fingerprint
 from thinkcurve.regrade import is_kept, reading_of
-from thinkcurve.report.leaderboard.consistency import contradictions, missing
+from thinkcurve.report.leaderboard.consistency import contradictions, missing, n_uncounted, strangers
 from thinkcurve.selection import choose_of
 from thinkcurve.store import Attempt, Manifest, ModelRecord, Records, TaskRecord, journal_path, read_manifest
 from thinkcurve.tables import attempts_path, read_records, traces_path
@@ -87,18 +87,26 @@ async def check_submission(
         _of("complete", missing(manifest, records), "every attempt of the study is there"),
         _of("consistent", contradictions(manifest, records), "records agree with each other and with the manifest"),
         _models(manifest),
+        _costs(records),
     ]
     problems: dict[str, Problem] = {}
+    ids: dict[str, set[str]] = {}
     for record in manifest.tasks:
         found, own = _problems(manifest, record, data_dir)
         checks.append(found)
         problems |= {problem.id: problem for problem in own}
+        if found.outcome == "pass":
+            ids[record.name] = {problem.id for problem in own}
+    if ids:
+        checks.append(_of("problems", strangers(records, ids), "every attempt is at a problem of its task"))
     if any(check.outcome == "fail" for check in checks):
         return Submission(run.name, tuple(checks), seed, len(records.attempts))
     drawn = draw(manifest, records, problems, sample, seed)
-    mismatches, n_judged = await _regraded(manifest, problems, drawn, judge)
-    checks.append(_graded(len(records.attempts), n_judged, mismatches))
-    return Submission(run.name, tuple(checks), seed, len(records.attempts), n_judged, tuple(mismatches))
+    found_again = await _regraded(manifest, problems, drawn, judge)
+    n_able = len(able(records, problems))
+    checks.append(_graded(len(records.attempts), n_able, found_again))
+    mismatches = tuple(found_again.mismatches)
+    return Submission(run.name, tuple(checks), seed, len(records.attempts), found_again.n_judged, mismatches)
 
 
 def read_submission(run: Path) -> tuple[Manifest, Records]:
@@ -160,6 +168,13 @@ def _models(manifest: Manifest) -> Check:
     return Check("model", "unknown", f"no fingerprint of {', '.join(nameless)}: another run may be of another model")
 
 
+def _costs(records: Records) -> Check:
+    n = n_uncounted(records)
+    if n:
+        return Check("costs", "unknown", f"{n:,} attempts have no token ids: their costs are as submitted")
+    return Check("costs", "pass", "thinking is counted by its token ids; seconds and joules are as submitted")
+
+
 def _problems(manifest: Manifest, record: TaskRecord, data_dir: Path | None) -> tuple[Check, Sequence[Problem]]:
     """Whether the problems of a task are those that this installation has under its name."""
     name = f"task {record.name}"
@@ -193,8 +208,8 @@ def draw(
 ) -> list[tuple[Attempt, str]]:
     """A random sample of attempts that can be judged here, each with the text that the judge is given."""
     formats: dict[str, ThinkingFormat | None] = {record.spec: format_of(record) for record in manifest.models}
-    able = sorted(
-        (attempt for attempt in records.attempts.values() if attempt.problem in problems and attempt.reason != REFUSAL),
+    choices = sorted(
+        able(records, problems),
         key=lambda attempt: (
             attempt.model,
             attempt.problem,
@@ -203,8 +218,13 @@ def draw(
             attempt.budget or 0,
         ),
     )
-    chosen = random.Random(seed).sample(able, min(n, len(able)))
+    chosen = random.Random(seed).sample(choices, min(n, len(choices)))
     return [(attempt, with_think_tags(attempt.answer, formats.get(attempt.model))) for attempt in chosen]
+
+
+def able(records: Records, problems: Container[str]) -> list[Attempt]:
+    """Attempts that can be judged here: those of known problems, but not refusals, of which no text can tell."""
+    return [one for one in records.attempts.values() if one.problem in problems and one.reason != REFUSAL]
 
 
 def format_of(record: ModelRecord) -> ThinkingFormat | None:
@@ -215,22 +235,31 @@ def format_of(record: ModelRecord) -> ThinkingFormat | None:
         raise UsageError(f"model {record.spec!r}: thinking is no format: {error}") from error
 
 
+class _Again(msgspec.Struct):
+    """What came of judging a sample again; ``n_given_up`` are answers at which our judge gave up."""
+
+    mismatches: list[Mismatch] = []
+    n_judged: int = 0
+    n_given_up: int = 0
+
+
 async def _regraded(
     manifest: Manifest, problems: dict[str, Problem], drawn: Sequence[tuple[Attempt, str]], judge: Judge
-) -> tuple[list[Mismatch], int]:
+) -> _Again:
     await judge.prepare(
         problem.reference for problem in {problems[a.problem].id: problems[a.problem] for a, _ in drawn}.values()
     )
-    wrong, n_judged = [], 0
+    found = _Again()
     async with aclosing(judged(judge, ((problems[a.problem].reference, text) for a, text in drawn))) as judgements:
         waiting = iter(drawn)
         async for judgement in judgements:
             attempt, _ = next(waiting)
             if is_kept(attempt, judgement):
+                found.n_given_up += 1
                 continue
-            n_judged += 1
+            found.n_judged += 1
             if judgement.verdict != attempt.verdict:
-                wrong.append(
+                found.mismatches.append(
                     Mismatch(
                         attempt.model,
                         attempt.problem,
@@ -240,16 +269,23 @@ async def _regraded(
                         str(judgement.verdict),
                     )
                 )
-    return wrong, n_judged
+    return found
 
 
-def _graded(n_attempts: int, n: int, wrong: Sequence[Mismatch]) -> Check:
-    if not n:
-        return Check("verdicts", "unknown", "none of its answers can be judged here")
+def _graded(n_attempts: int, n_able: int, found: _Again) -> Check:
+    """What the sample says of the ``n_able`` answers, of so many attempts, that can be judged here."""
+    n, wrong = found.n_judged, found.mismatches
+    gave_up = f"; at {found.n_given_up:,} more our judge gave up" if found.n_given_up else ""
     if wrong:
-        return Check("verdicts", "fail", f"{len(wrong):,} of {n:,} answers are judged otherwise here")
+        return Check("verdicts", "fail", f"{len(wrong):,} of {n:,} answers are judged otherwise here{gave_up}")
+    if not n:
+        return Check("verdicts", "unknown", f"none of its answers can be judged here{gave_up}")
     if n >= n_attempts:
         return Check("verdicts", "pass", f"all {n:,} answers are judged the same here")
+    of = f"{n_able:,}" if n_able == n_attempts else f"{n_able:,} that can be judged here, of {n_attempts:,}"
+    words = f"{n:,} of {of} answers, drawn at random, are judged the same here"
+    if gave_up:
+        return Check("verdicts", "unknown", words + gave_up)
     least = 1 - 0.05 ** (1 / n)
-    words = f"{n:,} of {n_attempts:,} answers, drawn at random, are judged the same here: "
-    return Check("verdicts", "pass", f"{words}were {100 * least:.1f} % wrong, one would be found 95 times in 100")
+    words += f": were {100 * least:.1f} % of {'them' if n_able == n_attempts else 'those'} wrong"
+    return Check("verdicts", "pass", f"{words}, one would be found 95 times in 100")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 
 import msgspec
 
 from thinkcurve.backend import ModelInfo
 from thinkcurve.budget import Control
 from thinkcurve.compute import flops
+from thinkcurve.problem import REFUSAL, Verdict
 from thinkcurve.store import Attempt, Manifest, Records, Trace
+from thinkcurve.tariff import Tariff
 
 CLOSE = 1e-6
 """The part by which two ways to the same FLOPs may differ."""
@@ -30,14 +32,34 @@ def missing(manifest: Manifest, records: Records) -> Iterator[str]:
         for task in manifest.tasks:
             asked = task.n_problems * study.samples * len(study.budgets)
             n = counts[model.spec, task.name]
-            if n < asked:
+            if n != asked:
                 yield f"{task.name}: {n:,} of {asked:,} attempts"
+
+
+def strangers(records: Records, problems: Mapping[str, Set[str]]) -> Iterator[str]:
+    """Attempts at what is no problem of their task, a sentence each.
+
+    ``problems`` are the ids of each task that could be had here, by its name. Attempts are keyed by model, problem,
+    sample and budget, so that with `missing` and `contradictions` they are the study's, each of them once.
+    """
+    for attempt in records.attempts.values():
+        if attempt.task in problems and attempt.problem not in problems[attempt.task]:
+            yield f"{_name(attempt)}: {attempt.task} has no such problem"
+
+
+def n_uncounted(records: Records) -> int:
+    """How many attempts have no token ids by which their thinking can be counted."""
+    return sum(
+        attempt.control not in CUT_BY_US or not _has_ids(_trace_of(attempt, records))
+        for attempt in records.attempts.values()
+    )
 
 
 def contradictions(manifest: Manifest, records: Records) -> Iterator[str]:
     """What cannot be true of a run that we wrote, a sentence each."""
     study = manifest.study
     models = {record.spec: _info(record.info) for record in manifest.models}
+    tariffs = {record.spec: record.tariff for record in manifest.models}
     tasks = {record.name for record in manifest.tasks}
     for attempt in records.attempts.values():
         if attempt.model not in models or attempt.task not in tasks:
@@ -49,8 +71,11 @@ def contradictions(manifest: Manifest, records: Records) -> Iterator[str]:
         elif not attempt.problem.startswith(f"{attempt.task}/"):
             yield f"{_name(attempt)}: it is no problem of {attempt.task}"
         else:
+            if attempt.reason == REFUSAL and attempt.verdict != Verdict.NO_ANSWER:
+                yield f"{_name(attempt)}: {str(attempt.verdict)!r} for a refusal"
             yield from _counted(attempt)
             yield from _cut(attempt, records)
+            yield from _whole(attempt, records, tariffs[attempt.model])
             yield from _priced(attempt, models[attempt.model])
 
 
@@ -65,21 +90,51 @@ def _counted(attempt: Attempt) -> Iterator[str]:
         yield f"{_name(attempt)}: {total} tokens in all, and {generated} generated"
 
 
+def _trace_of(attempt: Attempt, records: Records) -> Trace | None:
+    unit = (attempt.model, attempt.problem, attempt.sample)
+    return records.traces.get((*unit, attempt.budget)) or records.traces.get((*unit, None))
+
+
+def _has_ids(trace: Trace | None) -> bool:
+    """Whether the tokens of a trace are there to be counted, whoever is said to have counted them."""
+    return trace is not None and (bool(trace.token_ids) or trace.thinking_source == "ids")
+
+
 def _cut(attempt: Attempt, records: Records) -> Iterator[str]:
     """Thinking that is no beginning of its trace."""
-    if attempt.control not in CUT_BY_US or attempt.thinking_tokens is None or attempt.thinking_source != "ids":
+    if attempt.control not in CUT_BY_US:
         return
-    if attempt.budget is not None and attempt.thinking_tokens > attempt.budget:
-        yield f"{_name(attempt)}: {attempt.thinking_tokens} thinking tokens at budget {attempt.budget}"
-    unit = (attempt.model, attempt.problem, attempt.sample)
-    trace = records.traces.get((*unit, attempt.budget)) or records.traces.get((*unit, None))
+    trace, n = _trace_of(attempt, records), attempt.thinking_tokens
     if trace is None:
-        if records.traces:
+        if records.traces or attempt.thinking_source == "ids":
             yield f"{_name(attempt)}: it has no trace"
-    elif attempt.thinking_tokens > len(trace.token_ids):
-        yield f"{_name(attempt)}: {attempt.thinking_tokens} thinking tokens of a trace of {len(trace.token_ids)}"
-    elif attempt.control == Control.TRUNCATE and attempt.thinking_tokens != _kept(attempt, trace):
-        yield f"{_name(attempt)}: {attempt.thinking_tokens} thinking tokens of {_kept(attempt, trace)} in the budget"
+    elif not _has_ids(trace):
+        if attempt.thinking_source == "ids":
+            yield f"{_name(attempt)}: its thinking is counted by ids, and its trace has none"
+    elif attempt.thinking_source != "ids" or n is None:
+        yield f"{_name(attempt)}: its thinking is not counted by the ids of its trace"
+    elif attempt.budget is not None and n > attempt.budget:
+        yield f"{_name(attempt)}: {n} thinking tokens at budget {attempt.budget}"
+    elif n > len(trace.token_ids):
+        yield f"{_name(attempt)}: {n} thinking tokens of a trace of {len(trace.token_ids)}"
+    elif attempt.control == Control.TRUNCATE and n != _kept(attempt, trace):
+        yield f"{_name(attempt)}: {n} thinking tokens of {_kept(attempt, trace)} in the budget"
+
+
+def _whole(attempt: Attempt, records: Records, tariff: Tariff | None) -> Iterator[str]:
+    """Counts and dollars that are not those of the tokens which a run of ours holds."""
+    if attempt.control not in CUT_BY_US or not _has_ids(_trace_of(attempt, records)):
+        return
+    prompt, thinking, answer, generated, total = (getattr(attempt, name) for name in COUNTS)
+    if attempt.answer_ids is not None and answer != len(attempt.answer_ids):
+        yield f"{_name(attempt)}: {answer} answer tokens, and {len(attempt.answer_ids)} ids"
+    if answer is not None and None in (generated, total):
+        yield f"{_name(attempt)}: its parts are counted, and the whole is not"
+    elif None not in (prompt, generated, total) and total < prompt + generated:
+        yield f"{_name(attempt)}: {total} tokens in all, of {prompt} of the prompt and {generated} generated"
+    ours = None if tariff is None else tariff.usd(prompt=prompt, generated=generated, thinking=thinking)
+    if ours is not None and (attempt.usd is None or not math.isclose(ours, attempt.usd, rel_tol=CLOSE)):
+        yield f"{_name(attempt)}: {attempt.usd} dollars, and so many tokens cost {ours:.4g}"
 
 
 def _kept(attempt: Attempt, trace: Trace) -> int:
@@ -89,11 +144,12 @@ def _kept(attempt: Attempt, trace: Trace) -> int:
 
 def _priced(attempt: Attempt, info: ModelInfo | None) -> Iterator[str]:
     """FLOPs that are not those of so many tokens of such a model."""
-    if info is None or attempt.flops is None or attempt.total_tokens is None:
+    if info is None or attempt.total_tokens is None:
         return
     ours = flops(info, attempt.total_tokens)
-    if ours is not None and not math.isclose(ours, attempt.flops, rel_tol=CLOSE):
-        yield f"{_name(attempt)}: {attempt.flops:.4g} FLOPs, and so many tokens of this model take {ours:.4g}"
+    if ours is not None and (attempt.flops is None or not math.isclose(ours, attempt.flops, rel_tol=CLOSE)):
+        theirs = "unknown" if attempt.flops is None else f"{attempt.flops:.4g}"
+        yield f"{_name(attempt)}: {theirs} FLOPs, and so many tokens of this model take {ours:.4g}"
 
 
 def _info(info: dict[str, object]) -> ModelInfo | None:

@@ -24,7 +24,8 @@ TC.matrix = (host, matrix, site) => {
     h("th", { scope: "row", class: "model" }, h("a", { href: site.root + site.models[model].href }, TC.text(short(site.models[model].title, NAME)))),
     h("td", { class: "num" }, told ? `${first} of ${told}` : "–"),
     cells.map((cell) => cell === null ? h("td", { class: "num muted" }, "–")
-      : h("td", { class: cell[1] === 1 ? "num lead" : "num" }, `${(cell[0] * 100).toFixed(1)}`))));
+      : h("td", cell[2] ? { class: "num muted", title: "too little data" } : { class: cell[1] === 1 ? "num lead" : "num" },
+        `${(cell[0] * 100).toFixed(1)}${cell[2] ? " ?" : ""}`))));
   host.replaceChildren(h("table", { class: "matrix" },
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "model"), h("th", { scope: "col", class: "num" }, "may be first"), heads)),
     h("tbody", {}, rows)));

@@ -240,8 +240,10 @@ def _n(n: int, word: str) -> str:
 
 
 _ACROSS = (
-    "<h2>Across tasks</h2><p>Accuracy in per cent at the middle allowance of each task. Green: not told apart from the "
-    "best, so it may be first. Of a model with several runs the latest stands.</p>"
+    "<h2>Across tasks</h2><p>Accuracy in per cent at the middle allowance of each task; rows go by the mean place by "
+    "accuracy, a task not taken counting as last. Green: not told apart from the best, so it may be first. With a "
+    "question mark: too little data for a place (under half of the problems that others took, or an interval of more "
+    "than 40 points); it counts as not taken. Of a model with several runs the latest stands.</p>"
     '<div id="across" class="tall" tabindex="0" role="region" aria-label="Models across tasks"></div>'
 )
 _READING = """<section id="reading"><h2>How to read it</h2>

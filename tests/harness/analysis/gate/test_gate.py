@@ -14,7 +14,7 @@ from thinkcurve.analysis.gate.language import conditions_of
 from thinkcurve.analysis.gate.outcome import Check, Decision, Outcome, worst
 from thinkcurve.problem import Verdict
 from thinkcurve.run import Run
-from thinkcurve.store import Records
+from thinkcurve.store import Failure, Records
 
 PASS, REGRESSED, INCONCLUSIVE = Outcome.PASS, Outcome.REGRESSED, Outcome.INCONCLUSIVE
 GOOD = (0.1, 0.3, 0.6, 0.9)
@@ -159,6 +159,33 @@ def test_failed_attempts_are_a_measure_of_their_own_and_are_noted() -> None:
     found = gate(run(), broken, ["accuracy@64:5pp"])
     assert "120 attempts of new failed" in " ".join(found.notes)
     assert found.checks[0].n_problems == 140
+
+
+def test_a_run_whose_wrong_answers_failed_does_not_pass() -> None:
+    base = run()
+    broken = Records()
+    broken.traces = base.records.traces
+    for a in base.records.attempts.values():
+        if a.verdict is Verdict.CORRECT:
+            broken.add(a)
+        else:
+            broken.add(Failure(a.model, a.task, a.problem, a.sample, a.budget, a.control, "answer", "out of memory"))
+    new = Run(base.path, base.manifest, broken)
+    for text in ("accuracy@256:5pp", "accuracy@mean:5pp", "no_answer@256:5pp", "any", "tokens_to(0.5):10%"):
+        check = one(base, new, text)
+        assert check.outcome is INCONCLUSIVE, text
+        assert check.most is None or check.most > check.tolerance
+        assert "failed in new only" in check.why
+        assert check.needed is None
+    assert one(new, new, "accuracy@1024:10pp").outcome is PASS  # the same ones failed in both
+
+
+def test_few_failures_pass_where_they_could_turn_nothing() -> None:
+    broken = run(fail=[(3, 64)])
+    check = one(run(), broken, "accuracy@64:3pp")
+    assert check.outcome is PASS
+    assert check.most == pytest.approx((one(run(skip=[3]), run(skip=[3]), "accuracy@64:3pp").most or 0) + 1 / 200)
+    assert one(run(), broken, "accuracy@64:0pp").outcome is INCONCLUSIVE
 
 
 def test_a_problem_of_which_nothing_came_about_counts_as_failed() -> None:

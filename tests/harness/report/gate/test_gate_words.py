@@ -7,6 +7,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from report.gate.decisions import HOSTILE, a_check, hostile, of
+from thinkcurve.analysis.gate.gate import decision
 from thinkcurve.analysis.gate.outcome import Check, Needed, Outcome
 from thinkcurve.report.gate.github import annotations_of
 from thinkcurve.report.gate.junit import junit
@@ -28,12 +29,12 @@ CASES = [
 
 @pytest.mark.parametrize("outcomes", CASES)
 def test_all_forms_say_the_same(outcomes: tuple[Outcome, ...]) -> None:
-    decision = of(*outcomes)
-    assert decision.exit_code == decision.outcome.exit_code
-    text = markdown(decision)
-    assert f"### {SIGNS[decision.outcome]} thinkcurve gate: {decision.outcome}" in text
+    decided = of(*outcomes)
+    assert decided.exit_code == decided.outcome.exit_code
+    text = markdown(decided)
+    assert f"### {SIGNS[decided.outcome]} thinkcurve gate: {decided.outcome}" in text
     assert [text.count(f"| {SIGNS[o]} |") for o in Outcome] == [outcomes.count(o) for o in Outcome]
-    root = ET.fromstring(junit(decision))
+    root = ET.fromstring(junit(decided))
     assert root.get("tests") == str(len(outcomes))
     assert (root.get("failures"), root.get("errors")) == (
         str(outcomes.count(REGRESSED)),
@@ -41,9 +42,9 @@ def test_all_forms_say_the_same(outcomes: tuple[Outcome, ...]) -> None:
     )
     assert len(root.findall(".//failure")) == outcomes.count(REGRESSED)
     assert len(root.findall(".//error")) == outcomes.count(INCONCLUSIVE)
-    first, *rest = annotations_of(decision)
-    level = {PASS: "notice", REGRESSED: "error", INCONCLUSIVE: "warning"}[decision.outcome]
-    assert first.startswith(f"::{level} title=thinkcurve gate%3A {decision.outcome}::")
+    first, *rest = annotations_of(decided)
+    level = {PASS: "notice", REGRESSED: "error", INCONCLUSIVE: "warning"}[decided.outcome]
+    assert first.startswith(f"::{level} title=thinkcurve gate%3A {decided.outcome}::")
     assert all(line.startswith(("::error title=", "::warning title=")) for line in rest)
     assert max(sum(line.startswith(f"::{kind}") for line in [first, *rest]) for kind in ("error", "warning")) <= 10
 
@@ -121,6 +122,19 @@ def test_budgets_that_cannot_be_decided_are_told_together() -> None:
     ]
     assert "accuracy at 64, 256 cannot be told to be within 2 points: at 64 new may be 9.0 points worse" in found[1][2]
     assert headline(of(REGRESSED, PASS)) == "1 of 2 checks got worse by more than is let through"
+
+
+def test_notes_are_annotated() -> None:
+    lines = list(annotations_of(of(PASS)))
+    assert lines[1:] == ["::warning title=thinkcurve gate%3A to be known::a note"]
+
+
+def test_every_suite_of_junit_has_its_own_outcome() -> None:
+    checks = [a_check(PASS, task="one"), a_check(REGRESSED, task="two")]
+    root = ET.fromstring(junit(decision(checks, 0.05)))
+    said = [{p.get("name"): p.get("value") for p in suite.iter("property")} for suite in root.iter("testsuite")]
+    assert [(facts["outcome"], facts["gate"]) for facts in said] == [("pass", "regressed"), ("regressed", "regressed")]
+    assert [(s.get("tests"), s.get("failures")) for s in root.iter("testsuite")] == [("1", "0"), ("1", "1")]
 
 
 def test_hostile_names_are_text_and_nothing_else_in_markdown() -> None:

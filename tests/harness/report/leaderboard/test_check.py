@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
+from thinkcurve.backend import ModelInfo
+from thinkcurve.compute import flops
 from thinkcurve.plan import Given
-from thinkcurve.problem import Verdict
+from thinkcurve.problem import REFUSAL, Judgement, Verdict
 from thinkcurve.report.leaderboard.check import Submission, check_submission, is_harmless
 from thinkcurve.run import sweep_async
 from thinkcurve.store import Records, journal_path
@@ -38,6 +40,24 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def known(honest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same run of a model whose size is known, so that its FLOPs are."""
+    path = tmp_path_factory.mktemp("runs") / "known"
+    shutil.copytree(honest, path)
+    manifest = json.loads((path / "manifest.json").read_text())
+    model = ModelInfo("adder", active_parameters=1000, layers=2, width=8)
+    manifest["models"][0]["info"] |= {"active_parameters": 1000, "layers": 2, "width": 8}
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    records = read_records(path)
+    for key, attempt in list(records.attempts.items()):
+        assert attempt.total_tokens is not None
+        records.attempts[key] = replace(attempt, flops=flops(model, attempt.total_tokens))
+    journal_path(path).unlink()
+    compact(path, records)
+    return path
+
+
 @pytest_asyncio.fixture
 async def judge() -> AsyncIterator[Judge]:
     made = Judge(workers=1)
@@ -55,7 +75,7 @@ def edited(honest: Path, tmp_path: Path, change: Callable[[Records], None]) -> P
     shutil.copytree(honest, path)
     records = read_records(path)
     change(records)
-    journal_path(path).unlink()
+    journal_path(path).unlink(missing_ok=True)
     compact(path, records)
     return path
 
@@ -187,3 +207,67 @@ async def test_a_sample_is_drawn_again_by_its_seed(honest: Path, judge: Judge) -
     assert one == two
     assert one.n_regraded == 5
     assert "95 times in 100" in one.checks[-1].words
+
+
+async def test_invented_problems_are_found(honest: Path, judge: Judge, tmp_path: Path) -> None:
+    def invent(records: Records) -> None:
+        for i, (key, attempt) in enumerate(list(records.attempts.items())):
+            if attempt.verdict is Verdict.INCORRECT:
+                new = replace(attempt, problem=f"arithmetic/test/{900000 + i}", verdict=Verdict.CORRECT)
+                del records.attempts[key]
+                records.attempts[new.key] = new
+                if (new.model, new.problem, new.sample, None) not in records.traces:
+                    trace = records.traces[(attempt.model, attempt.problem, attempt.sample, None)]
+                    made = replace(trace, problem=new.problem)
+                    records.traces[made.key] = made
+
+    found = await check_submission(edited(honest, tmp_path, invent), judge)
+    assert outcomes(found)["consistent"] == outcomes(found)["complete"] == "pass"
+    assert outcomes(found)["problems"] == "fail"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        each(verdict=Verdict.CORRECT, reason=REFUSAL),
+        each(thinking_source="provider"),
+        each(thinking_source="provider", thinking_tokens=0),
+        each(thinking_tokens=None, generated_tokens=None),
+        each(total_tokens=None),
+        each(flops=1.0),
+    ],
+)
+async def test_forged_reasons_and_costs_are_found(
+    known: Path, judge: Judge, tmp_path: Path, change: Callable[[Records], None]
+) -> None:
+    found = await check_submission(edited(known, tmp_path, change), judge)
+    assert outcomes(found)["consistent"] == "fail"
+
+
+async def test_unknown_flops_of_a_known_model_are_found(known: Path, judge: Judge, tmp_path: Path) -> None:
+    assert outcomes(await check_submission(known, judge))["consistent"] == "pass"
+    found = await check_submission(edited(known, tmp_path, each(flops=None)), judge)
+    assert outcomes(found)["consistent"] == "fail"
+
+
+async def test_traces_without_ids_leave_the_costs_unknown(honest: Path, judge: Judge, tmp_path: Path) -> None:
+    def strip(records: Records) -> None:
+        each(thinking_source="provider")(records)
+        for key, trace in list(records.traces.items()):
+            records.traces[key] = replace(trace, token_ids=(), thinking_source="provider")
+
+    found = await check_submission(edited(honest, tmp_path, strip), judge)
+    assert outcomes(found)["costs"] == "unknown"
+
+
+async def test_answers_at_which_the_judge_gives_up_are_not_passed(
+    honest: Path, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gives_up(_: Judge, items: Iterable[object]) -> AsyncIterator[Judgement]:
+        for i, _item in enumerate(items):
+            yield Judgement(Verdict.UNVERIFIED, "timeout") if i else Judgement(Verdict.INCORRECT)
+
+    monkeypatch.setattr("thinkcurve.report.leaderboard.check.judged", gives_up)
+    last = (await check_submission(honest, judge)).checks[-1]
+    assert last.outcome != "pass"
+    assert "gave up" in last.words

@@ -124,6 +124,21 @@ def test_across_tasks_says_who_may_be_first() -> None:
     assert rows["bad"][1:3] == [1, 2]
 
 
+def test_across_tasks_too_little_data_is_no_merit() -> None:
+    made = []
+    for t, task in enumerate(("a", "b", "c", "d")):
+        made.append(an_entry("good/A", task, skill=0.95, n=200, seed=t))
+        made.append(an_entry("good/B", task, skill=0.85, n=200, seed=10 + t))
+        made.append(an_entry("tiny", task, skill=0.99, n=3, seed=20 + t))
+    made.append(an_entry("choosy", "a", skill=1.0, n=200, seed=40))
+    site = site_of(made)
+    rows = [(site.models[row[0]].title, row[1]) for row in matrix_block(site)["rows"]]
+    assert [name for name, _ in rows] == ["good/A", "good/B", "choosy", "tiny"]
+    assert dict(rows)["tiny"] == 0
+    assert dict(rows)["good/A"] >= 3
+    assert any(n for name, n in rows if name == "choosy")
+
+
 def test_folders_of_somebody_are_not_published() -> None:
     assert without_folders("llamacpp:/home/me/secret/m.gguf") == "llamacpp:m.gguf"
     assert without_folders("llamacpp:C:\\Users\\me\\m.gguf") == "llamacpp:m.gguf"
