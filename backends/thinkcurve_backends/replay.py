@@ -89,6 +89,10 @@ Wait = tuple[str, tuple[int, ...]]
 """The text that a study writes to make its model think on, and its ids."""
 
 
+AMPLE = 1 << 20
+"""Tokens of context that hold whatever was recorded, with any reserve for an answer."""
+
+
 class ReplayTokenizer:
     """Prompts as bytes above `OURS`, markers as one id; ids of the model are known by the texts of the run."""
 
@@ -141,8 +145,8 @@ class Replay:
         self._seed = seed
         thinking = model.thinking or ThinkingFormat("think", "<think>", "</think>")
         opened = msgspec.structs.replace(thinking, template_opens=True, ask="")
-        context = model.context_tokens  # prompts are counted in bytes here: what fitted then fits now
-        room = None if context is None else context + max(map(len, prompts), default=0)
+        context = model.context_tokens  # prompts are counted in bytes here, and nothing is generated: all fits
+        room = None if context is None else max(context, AMPLE) + max(map(len, prompts), default=0)
         self.model = msgspec.structs.replace(model, thinking=opened, context_tokens=room, is_local=True)
         self._prompts = prompts
         self._traces: dict[str, list[Trace]] = {}
