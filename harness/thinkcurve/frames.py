@@ -17,7 +17,7 @@ from thinkcurve.backend import Visibility
 from thinkcurve.budget import Ending
 from thinkcurve.errors import UsageError
 from thinkcurve.problem import Verdict
-from thinkcurve.store import Attempt, Trace
+from thinkcurve.store import Attempt, Failure, Trace
 from thinkcurve.tables import arrow_type
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def frame_of(rows: Sequence[msgspec.Struct], record: type[msgspec.Struct]) -> pd
     return pd.DataFrame({name: [getattr(row, name) for row in rows] for name in record.__struct_fields__})
 
 
-def read_frame(path: Path, record: type[Attempt] | type[Trace]) -> pd.DataFrame:
+def read_frame(path: Path, record: type[Attempt | Trace | Failure]) -> pd.DataFrame:
     """The table in a file, as `frame_of` of its records would be; where two rows have one key the last is kept.
     Where there is no such file the table is empty.
 

@@ -18,7 +18,7 @@ from thinkcurve.recorder import Listener
 from thinkcurve.runner import carry_out, finish
 from thinkcurve.store import Attempt, Failure, Manifest, Records, Trace, Warn, journal_path, read_manifest
 from thinkcurve.study import Study, run_name
-from thinkcurve.tables import attempts_path, read_records, traces_path
+from thinkcurve.tables import attempts_path, failures_path, read_records, traces_path
 from thinkcurve.task import Task
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ class Run:
     @cached_property
     def failures(self) -> pd.DataFrame:
         """One row an attempt that did not come about; the columns are the fields of `thinkcurve.store.Failure`."""
-        return frame_of([] if self._given is None else list(self._given.failures.values()), Failure)
+        if self._given is None:
+            return read_frame(failures_path(self.path), Failure)
+        return frame_of(list(self._given.failures.values()), Failure)
 
     @cached_property
     def questions(self) -> list[Question]:
@@ -94,7 +96,7 @@ def load_run(path: str | Path, *, warn: Warn = lambda _: None) -> Run:
     manifest = read_manifest(directory)
     if attempts_path(directory).exists() and not journal_path(directory).exists():
         run = Run(directory, manifest)
-        is_empty = run.attempts.empty
+        is_empty = run.attempts.empty and run.failures.empty
     else:
         records = read_records(directory, warn)
         run = Run(directory, manifest, records)

@@ -4,9 +4,10 @@
     results/<run>/journal.jsonl      append-only, one line an event, one write() each; the truth while running
     results/<run>/attempts.parquet   one row an `Attempt`   (written by `tables`)
     results/<run>/traces.parquet     one row a `Trace`
+    results/<run>/failures.parquet   one row a `Failure`, where there are any
 
 Killed at any moment, nothing graded is lost: a torn last line is dropped, everything before it stands. The
-columns of both tables are the fields of `Attempt` and `Trace` below, and nowhere else documented.
+columns of the tables are the fields of `Attempt`, `Trace` and `Failure` below, and nowhere else documented.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The tables of a run: attempts and traces as Parquet, written when a run ends and by ``thinkcurve compact``.
+"""The tables of a run: attempts, traces and failures as Parquet, written when a run ends and by ``thinkcurve compact``.
 
 They load with `pandas.read_parquet` or ``datasets.load_dataset("parquet", ...)``; their columns are the fields
-of `thinkcurve.store.Attempt` and `thinkcurve.store.Trace`.
+of `thinkcurve.store.Attempt`, `thinkcurve.store.Trace` and `thinkcurve.store.Failure`. Failures have a table only where
+there are any.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import msgspec
 
 from thinkcurve.errors import UsageError
-from thinkcurve.store import Attempt, Event, Records, Trace, Warn, journal_path, read_journal, replace
+from thinkcurve.store import Attempt, Event, Failure, Records, Trace, Warn, journal_path, read_journal, replace
 
 GROUP_BYTES = 8 << 20
 """JSON bytes of a row group: some ten thousand short attempts, or a few hundred long traces."""
@@ -42,15 +43,33 @@ def traces_path(run: Path) -> Path:
     return run / "traces.parquet"
 
 
+def failures_path(run: Path) -> Path:
+    """Where the table of failures lies, if there were any."""
+    return run / "failures.parquet"
+
+
 def compact(run: Path, records: Records) -> None:
-    """Write both tables from records, in a fixed order, each atomically."""
+    """Write the tables from records, in a fixed order, each atomically; failures first, so that no table of attempts
+    stands without them."""
     attempts = sorted(records.attempts.values(), key=row_order)
     traces = sorted(records.traces.values(), key=row_order)
-    write_table(attempts_path(run), attempts, Attempt)
+    failures = sorted(records.failures.values(), key=row_order)
+    if failures:
+        write_table(failures_path(run), failures, Failure)
     write_table(traces_path(run), traces, Trace)
+    write_table(attempts_path(run), attempts, Attempt)
+    if not failures:
+        _remove(failures_path(run))
 
 
-def row_order(row: Attempt | Trace) -> tuple[str, str, str, int, bool, int]:
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot remove {path}: {error.strerror}") from error
+
+
+def row_order(row: Attempt | Trace | Failure) -> tuple[str, str, str, int, bool, int]:
     """The order of rows: by model, task, problem, sample and budget."""
     task, split, index = row.problem.rsplit("/", 2)
     return (row.model, task, split, int(index) * 1_000_000 + row.sample, row.budget is None, row.budget or 0)
@@ -114,7 +133,8 @@ def _read_tables(run: Path) -> Iterator[Event]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    for path, record in ((traces_path(run), Trace), (attempts_path(run), Attempt)):
+    tables = ((traces_path(run), Trace), (attempts_path(run), Attempt), (failures_path(run), Failure))
+    for path, record in tables:
         if not path.exists():
             continue
         try:

@@ -29,7 +29,7 @@ from thinkcurve.store import (
     write_manifest,
 )
 from thinkcurve.study import Study
-from thinkcurve.tables import attempts_path, compact, traces_path
+from thinkcurve.tables import attempts_path, compact, failures_path, traces_path
 
 MANIFEST = Manifest(
     SCHEMA_VERSION,
@@ -173,3 +173,19 @@ def test_a_damaged_table_is_one_line(tmp_path: Path) -> None:
     path.write_bytes(b"")
     with pytest.raises(UsageError, match="cannot read"):
         load_run(path.parent)
+
+
+def test_failures_outlive_the_journal(tmp_path: Path) -> None:
+    path = a_run(tmp_path / "run", an_attempt(0), a_failure(1), a_failure(2), has_journal=False)
+    run = load_run(path)
+    assert run.failures["problem"].tolist() == [a_failure(1).problem, a_failure(2).problem]
+    assert list(run.records.failures.values()) == [a_failure(1), a_failure(2)]
+    compact(path, Records())
+    assert not failures_path(path).exists()
+    with pytest.raises(UsageError, match="no graded attempt"):
+        load_run(path)
+
+
+def test_a_failure_made_good_is_none_in_a_table_either(tmp_path: Path) -> None:
+    path = a_run(tmp_path / "run", a_failure(1), an_attempt(1), has_journal=False)
+    assert load_run(path).failures.empty

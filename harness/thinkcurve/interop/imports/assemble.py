@@ -166,16 +166,22 @@ def _manifest(logs: Sequence[Log], records: Records, questions: Sequence[Questio
         samples=1 + max((row.sample for row in rows), default=0),
         model_options={} if first is None else first.study.model_options,
     )
-    made = [log.made for log in logs if log.made]
     return Manifest(
         schema=SCHEMA_VERSION,
         study=study,
         models=tuple(_model(name, [log for log in logs if log.model == name]) for name in study.models),
         tasks=tasks,
         sittings=first.sittings if first and first.sittings else tuple(_sittings(logs)),
-        finished=first.finished if first else max(made, default=None),
+        finished=first.finished if first else _finished(logs),
         regrades=first.regrades if first else (),
     )
+
+
+def _finished(logs: Sequence[Log]) -> str | None:
+    """When the last of the logs was made; ``None`` where one of them says that it is not whole."""
+    if not all(log.is_whole for log in logs):
+        return None
+    return max((log.made for log in logs if log.made), default=None) or now()
 
 
 def _told(logs: Sequence[Log]) -> dict[str, Any]:

@@ -69,6 +69,7 @@ def _log(file: Path, wishes: Wishes) -> Log:
         sampling={key: config[key] for key in SAMPLING if number_of(config.get(key)) is not None},
         system=text_of(config.get("system_message")) or "",
         max_output_tokens=count_of(config.get("max_tokens")) or None,
+        is_whole=header.get("status") == "success",
         notes=tuple(_notes(file, header)),
     )
 

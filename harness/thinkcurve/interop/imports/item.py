@@ -109,9 +109,10 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 class Log(msgspec.Struct, frozen=True, kw_only=True):
     """One file of results: one model on one task at one setting (``None``: it does not say).
 
-    ``tool`` made it (``lm-eval 0.4.13``), ``scorer`` says what judged. ``made`` is when, ISO 8601. ``sampling`` holds
-    the keys of `thinkcurve.study.SAMPLING` that it tells, ``system`` the system message, ``max_output_tokens`` the
-    bound on thinking and answer together. ``notes`` are sentences that a user should hear.
+    ``tool`` made it (``lm-eval 0.4.13``), ``scorer`` says what judged. ``made`` is when, ISO 8601; ``is_whole`` is
+    false where it says that it did not end well. ``sampling`` holds the keys of `thinkcurve.study.SAMPLING` that it
+    tells, ``system`` the system message, ``max_output_tokens`` the bound on thinking and answer together. ``notes`` are
+    sentences that a user should hear.
     """
 
     file: str
@@ -124,6 +125,7 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
     scorer: str = ""
     source: str = ""
     made: str | None = None
+    is_whole: bool = True
     sampling: Mapping[str, Any] = {}
     system: str = ""
     max_output_tokens: int | None = None

@@ -14,9 +14,8 @@ from thinkcurve.interop.imports.assemble import Imported, assemble
 from thinkcurve.interop.imports.item import Kept, Log, Setting, Wishes
 from thinkcurve.interop.imports.reading import name_of
 from thinkcurve.interop.imports.settings import given_settings
-from thinkcurve.provenance import now
 from thinkcurve.questions import write_questions
-from thinkcurve.store import Records, journal_path, manifest_path, replace, write_manifest
+from thinkcurve.store import manifest_path, write_manifest
 from thinkcurve.tables import compact
 
 READERS: Mapping[str, Callable[[Path, Wishes], list[Log]]] = {
@@ -63,7 +62,7 @@ def import_files(
 
 
 def write_run(imported: Imported, run: Path) -> None:
-    """Write a run: manifest and tables, and a journal where there are failures, which no table holds.
+    """Write a run: manifest and tables.
 
     Raises `UsageError` where something stands there already.
     """
@@ -75,22 +74,12 @@ def write_run(imported: Imported, run: Path) -> None:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot make directory {str(run)!r}: {error.strerror}") from error
-    records = imported.records
     try:
-        if records.failures:
-            _write_journal(run, records)
-        compact(run, records)
+        compact(run, imported.records)
         write_questions(run, imported.questions)
     except (pa.ArrowException, UnicodeEncodeError, OverflowError) as error:
         raise UsageError(f"these records fit no table: {' '.join(str(error).split())[:200]}") from error
-    manifest = imported.manifest
-    write_manifest(run, msgspec.structs.replace(manifest, finished=manifest.finished or now()))
-
-
-def _write_journal(run: Path, records: Records) -> None:
-    encode = msgspec.json.Encoder().encode
-    events = (*records.traces.values(), *records.attempts.values(), *records.failures.values())
-    replace(journal_path(run), lambda path: path.write_bytes(b"".join(encode(event) + b"\n" for event in events)))
+    write_manifest(run, imported.manifest)
 
 
 def _settled(log: Log, given: Setting | None, control: str | None) -> Log:

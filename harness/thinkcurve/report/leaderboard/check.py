@@ -22,11 +22,12 @@ from thinkcurve.budget import ThinkingFormat, with_think_tags
 from thinkcurve.errors import ThinkcurveError, UsageError
 from thinkcurve.plugins import TASKS, names
 from thinkcurve.problem import REFUSAL, Problem, fingerprint
+from thinkcurve.questions import questions_path
 from thinkcurve.regrade import is_kept, reading_of
 from thinkcurve.report.leaderboard.consistency import contradictions, missing, n_uncounted, strangers
 from thinkcurve.selection import choose_of
 from thinkcurve.store import Attempt, Manifest, ModelRecord, Records, TaskRecord, journal_path, read_manifest
-from thinkcurve.tables import attempts_path, read_records, traces_path
+from thinkcurve.tables import attempts_path, failures_path, read_records, traces_path
 from thinkcurve.verify.judge import Judge
 
 Outcome = Literal["pass", "fail", "unknown"]
@@ -112,11 +113,12 @@ async def check_submission(
 def read_submission(run: Path) -> tuple[Manifest, Records]:
     """The manifest and records of a submission, as `thinkcurve.run.load_run` reads them. Raises `UsageError`."""
     manifest = read_manifest(run)
-    paths = [attempts_path(run), traces_path(run), journal_path(run)]
-    linked = next((path for path in [run / "manifest.json", *paths] if path.is_symlink()), None)
+    tables = [attempts_path(run), traces_path(run), failures_path(run), questions_path(run)]
+    journal = journal_path(run)
+    linked = next((path for path in [run / "manifest.json", journal, *tables] if path.is_symlink()), None)
     if linked is not None:
         raise UsageError(f"{linked.name} is a link; a submission holds its files itself")
-    size = sum(_unpacked(path) for path in paths[:2]) + (paths[2].stat().st_size if paths[2].exists() else 0)
+    size = sum(_unpacked(path) for path in tables) + (journal.stat().st_size if journal.exists() else 0)
     if size > MOST_BYTES:
         raise UsageError(f"its tables hold {size / 2**30:.0f} GiB; at most {MOST_BYTES / 2**30:.0f} GiB are opened")
     warned: list[str] = []
@@ -125,7 +127,7 @@ def read_submission(run: Path) -> tuple[Manifest, Records]:
         raise UsageError(warned[0])
     if not records.attempts:
         raise UsageError("it has no graded attempt")
-    if not journal_path(run).exists():
+    if not journal.exists():
         _no_row_twice(attempts_path(run), len(records.attempts))
     return manifest, records
 

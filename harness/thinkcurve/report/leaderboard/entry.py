@@ -19,7 +19,7 @@ from thinkcurve.analysis.curve import Curve
 from thinkcurve.analysis.ranking.counts import Counts, counts_of
 from thinkcurve.store import Manifest, Warn, journal_path, manifest_path
 from thinkcurve.study import Study
-from thinkcurve.tables import attempts_path, traces_path
+from thinkcurve.tables import attempts_path, failures_path, traces_path
 
 if TYPE_CHECKING:
     from thinkcurve.run import Run
@@ -102,7 +102,7 @@ def digest_of(run: Path) -> str:
     """16 hex digits of the files that a run is read from."""
     made = hashlib.sha256(f"{SCHEMA} {__version__}".encode())
     names = [manifest_path(run), journal_path(run)]
-    names += [] if journal_path(run).exists() else [attempts_path(run), traces_path(run)]
+    names += [] if journal_path(run).exists() else [attempts_path(run), traces_path(run), failures_path(run)]
     for path in names:
         if path.exists():
             with path.open("rb") as file:
