@@ -35,24 +35,6 @@ def lines_of(decision: Decision) -> Iterator[RenderableType]:
     yield Text(f"{outcome.mark} {outcome}: {said} (exit code {decision.exit_code})", style=f"bold {outcome.colour}")
 
 
-def uncommanding(text: str) -> str:
-    """Text in which GitHub Actions finds no command, wherever it is wrapped: runners read ``::name::`` at the start of
-    a line, and ``##[name]`` anywhere (https://github.com/actions/runner, ActionCommand.cs).
-
-    ``\\[`` is how markup of rich writes a bracket.
-    """
-    return text.replace("::", ": :").replace("::", ": :").replace("##[", "## [").replace("##\\[", "## \\[")
-
-
-def harmless(line: RenderableType) -> RenderableType:
-    """A line of output without commands in it; tables hold figures and conditions, which see to it themselves."""
-    from rich.text import Text
-
-    if isinstance(line, str):
-        return uncommanding(line)
-    return Text(uncommanding(line.plain), style=line.style) if isinstance(line, Text) else line
-
-
 def card(decision: Decision) -> dict[str, Any]:
     """A gate as it stands in the JSON."""
     import msgspec
@@ -91,7 +73,7 @@ def _table(checks: list[Check]) -> Table:
     for check in checks:
         table.add_row(
             Text(check.outcome.mark, style=check.outcome.colour),
-            Text(uncommanding(words.named(check.condition)) if check.condition != before else ""),
+            Text(words.named(check.condition) if check.condition != before else ""),
             words.where(check),
             words.amount(check.base, check),
             words.amount(check.new, check),

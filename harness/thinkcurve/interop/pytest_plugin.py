@@ -1,6 +1,6 @@
-"""The pytest plugin: a ``thinkcurve`` fixture and marker, by which a test of a model is three lines.
+"""The pytest plugin: a ``thinkcurve`` fixture and marker, by which a test of a model is a few lines.
 
-    @pytest.mark.thinkcurve("accuracy:5pp", model="llamacpp:model.gguf", task="arithmetic", limit=100)
+    @pytest.mark.thinkcurve("accuracy@mean:5pp", model="llamacpp:model.gguf", task="arithmetic", samples=4)
     def test_sums(thinkcurve):
         thinkcurve.check()
 
@@ -22,8 +22,8 @@ MARKER = (
     "thinkcurve(*conditions, baseline=None, study=None, **fields): the conditions that `thinkcurve.check()` holds a "
     "run to, and the study that it is made of (model=, task=, budgets=, limit=, ... or study=FILE)"
 )
-INCONCLUSIVE = ("skip", "fail", "pass")
-"""What a test may do where the runs cannot tell whether a condition holds."""
+INCONCLUSIVE = ("fail", "skip", "pass")
+"""What a test may do where the runs cannot tell whether a condition holds; the first is what it does unless told."""
 PROPERTY = "thinkcurve"
 """The user property of a test's report that carries what came of a check, across processes too."""
 
@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("thinkcurve_baselines", "Directory of the baselines (default: __thinkcurve__ beside each test).")
     parser.addini(
         "thinkcurve_inconclusive",
-        f"What a check does that the runs cannot decide: {', '.join(INCONCLUSIVE)}.",
+        f"What a test does that the runs cannot decide: {', '.join(INCONCLUSIVE)} (default: {INCONCLUSIVE[0]}).",
         default=INCONCLUSIVE[0],
     )
 

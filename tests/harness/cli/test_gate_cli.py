@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 import thinkcurve
 from analysis.simulated import a_run
 from thinkcurve import UsageError
-from thinkcurve.cli.compare import command
+from thinkcurve.cli.main import cli
 from thinkcurve.run import Run
 from thinkcurve.tables import compact
 
@@ -43,7 +43,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def call(*args: str, colour: bool = False) -> Result:
     env = {"COLUMNS": "80", **({"FORCE_COLOR": "1", "TERM": "xterm"} if colour else {})}
-    return CliRunner().invoke(command, list(args), env=env, standalone_mode=False, color=colour)
+    return CliRunner().invoke(cli, ["compare", *args], env=env, standalone_mode=False, color=colour)
 
 
 @pytest.mark.parametrize("outcome", WORDS)

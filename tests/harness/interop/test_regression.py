@@ -1,6 +1,7 @@
 """The parts of the pytest plugin by themselves: names, studies, words."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import msgspec
@@ -67,6 +68,29 @@ def test_a_baseline_is_written_updated_left_and_mended(made: Run, tmp_path: Path
     (path / "attempts.parquet").write_bytes(b"torn")
     assert baselines.update(made, path) == "baseline updated"
     assert baselines.update(made, path) == "baseline unchanged"
+
+
+def test_the_old_baseline_comes_back_where_the_new_one_cannot_be_put(
+    made: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "base"
+    baselines.update(made, path)
+    before = {file.name: file.read_bytes() for file in path.iterdir()}
+    replace, moved = os.replace, []
+
+    def failing(source: Path, target: Path) -> None:
+        if Path(source).is_dir():
+            moved.append(target)
+            if len(moved) == 2:
+                raise OSError(28, "no space left")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(OSError, match="no space left"):
+        baselines.update(worse(made, 3), path)
+    assert len(moved) == 3
+    assert {file.name: file.read_bytes() for file in path.iterdir()} == before
+    assert [file.name for file in tmp_path.iterdir()] == ["base"]
 
 
 def test_a_study_is_the_markers_with_what_the_call_changes() -> None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from scipy.special import expit, logit, ndtr, ndtri, stdtr, stdtrit
 
 from thinkcurve.analysis.basis.grid import Floats
 from thinkcurve.analysis.basis.interval import FEWEST_UNITS
@@ -126,6 +126,35 @@ class Resampled:
     def _place(self, alpha: float) -> int:
         out = float(stdtrit(self.n_units - 1, alpha)) * math.sqrt(self.n_units / (self.n_units - 1))
         return math.floor(float(ndtr(out)) * (len(self.values) + 1) - 1 + 1e-9)
+
+
+@dataclass(frozen=True)
+class FromNothing:
+    """A cost that base never had and new has at ``n_units`` problems or groups: infinitely many per cent more.
+
+    What chance does to that: of two rare events whose rates stand as 1 to r all n fall to one side with the chance
+    (r / (1 + r))^n (the conditional test of two Poisson rates, Przyborowski and Wilenski 1940, Biometrika 31:313-323).
+    """
+
+    n_units: int
+    estimate: float = math.inf
+    se: float = math.nan
+
+    def p_worse(self, than: float) -> float:
+        """See `Evidence`."""
+        return float(expit(than)) ** self.n_units
+
+    def p_fine(self, than: float) -> float:
+        """Nothing speaks for that: see `Evidence`."""
+        return 1.0
+
+    def least(self, alpha: float) -> float:
+        """See `Evidence`."""
+        return float(logit(alpha ** (1 / self.n_units)))
+
+    def most(self, alpha: float) -> float:
+        """There is none: see `Evidence`."""
+        return math.inf
 
 
 def paired_evidence(worse: Floats, groups: NDArray[Any] | None, *, is_single: bool = False) -> Normal | None:

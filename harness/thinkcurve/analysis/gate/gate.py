@@ -28,7 +28,7 @@ from thinkcurve.analysis.gate.language import Condition, conditions_of
 from thinkcurve.analysis.gate.measures import Finding, findings
 from thinkcurve.analysis.gate.needed import needed
 from thinkcurve.analysis.gate.outcome import Check, Decision, Needed, Outcome, worst
-from thinkcurve.analysis.gate.pair import Pair, lost_shares, pair_of
+from thinkcurve.analysis.gate.pair import Pair, is_unchanged, lost_shares, pair_of
 from thinkcurve.analysis.gate.reach import reach_finding
 from thinkcurve.budget import format_budget
 from thinkcurve.errors import UsageError, did_you_mean
@@ -256,7 +256,8 @@ def _why(one: _Asked) -> str:
     n_lost = sum(other.n_lost for other in (one.others or (one.finding,)))
     if not n_lost:
         return one.finding.why
-    failed = f"{n_lost:,} attempts that failed in new only count as wrong in the upper bound"
+    how = "are missing, or failed in new only," if one.pair.missing[1] else "failed in new only"
+    failed = f"{n_lost:,} attempts that {how} count as wrong in the upper bound"
     return "; ".join(filter(None, (one.finding.why, failed)))
 
 
@@ -297,12 +298,19 @@ def _notes(match: Match, pair: Pair) -> Iterator[str]:
         alone = [format_budget(b, grid.control) for b in grid.budgets if b not in pair.sides.budgets]
         if alone:
             yield f"{pair.task}: budgets only in {name}, not looked at: {', '.join(alone)}"
-    for name, failed in zip(("base", "new"), pair.failed, strict=True):
-        if failed:
-            yield f"{pair.task}: {sum(failed.values()):,} attempts of {name} failed and are in no share (see failures)"
+    for name, grid, failed, missing in zip(("base", "new"), pair.whole, pair.failed, pair.missing, strict=True):
+        n = sum(failed.values())
+        if missing:
+            of = n + int(grid.drawn.sum())
+            yield f"{pair.task}: {missing:,} of {of:,} attempts of {name} are missing, and count like those that failed"
+        if n > missing:
+            yield f"{pair.task}: {n - missing:,} attempts of {name} failed and are in no share (see failures)"
     n_same, n_pairs = same_answers(pair.sides)
     if n_pairs and n_same == n_pairs:
-        yield f"{pair.task}: all {n_pairs:,} answers are the same, word for word: the same draws tell nothing of chance"
+        same = f"all {n_pairs:,} answers are the same, word for word"
+        if is_unchanged(pair):
+            same = f"nothing changed: {same}, with the same verdicts and as many tokens"
+        yield f"{pair.task}: {same}; the same draws tell nothing of chance"
 
 
 def _loaded(run: Run | str | Path, warn: Warn) -> Run:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from thinkcurve.analysis.basis.accuracy import clusters_of
 from thinkcurve.analysis.basis.axes import AXES, costs_of
-from thinkcurve.analysis.basis.grid import NO_ANSWER, UNVERIFIED, Floats, Grid
+from thinkcurve.analysis.basis.grid import NO_ANSWER, UNVERIFIED, Floats, Grid, units_of
 from thinkcurve.analysis.comparison.sides import Side
-from thinkcurve.analysis.gate.evidence import CERTAIN, Evidence, Normal, paired_evidence
+from thinkcurve.analysis.gate.evidence import CERTAIN, Evidence, FromNothing, Normal, paired_evidence
 from thinkcurve.analysis.gate.language import MEAN, Condition
 from thinkcurve.analysis.gate.pair import Pair, failed_shares, lost_shares
 from thinkcurve.analysis.parallel.estimators import majority_of, pass_at_k
@@ -95,10 +95,11 @@ def _at(condition: Condition, pair: Pair, budgets: tuple[Budget, ...], scope: st
         return Finding(scope, budget, None, None, None, None, 0, n_samples, why)
     base, new = (float(mean[is_both].mean()) for mean in means)
     if condition.is_relative and base == 0:
-        why = (
-            "neither spends any" if new == 0 else f"base spends no {condition.measure}, so there are no per cent of it"
-        )
-        return Finding(scope, budget, base, new, None, None, n, n_samples, why, is_certain=new == 0)
+        spent = FromNothing(len(np.unique(units_of(len(means[1]), pair_groups)[is_both & (means[1] > 0)])))
+        why = f"base spends none, new at {_counted(spent, pair_groups)}: more than any per cent of nothing"
+        if new == 0:
+            return Finding(scope, budget, base, new, None, None, n, n_samples, "neither spends any", is_certain=True)
+        return Finding(scope, budget, base, new, spent, None, n, n_samples, why)
     if condition.is_relative:
         values = [v / mean for v, mean in zip(values, (base, new), strict=True)] if new else values
         if not new:
@@ -116,6 +117,11 @@ def _at(condition: Condition, pair: Pair, budgets: tuple[Budget, ...], scope: st
         return Finding(scope, budget, base, new, evidence, spread, n, n_samples)
     hidden, n_lost = lost_shares(pair, budgets, is_whole=condition.k is not None)
     return Finding(scope, budget, base, new, evidence, spread, n, n_samples, hidden=hidden, n_lost=n_lost)
+
+
+def _counted(spent: FromNothing, groups: NDArray[Any] | None) -> str:
+    unit = "problem" if groups is None else "group"
+    return f"{spent.n_units:,} {unit}{'s' * (spent.n_units != 1)}"
 
 
 def _values(condition: Condition, side: Side, budgets: tuple[Budget, ...]) -> Floats:

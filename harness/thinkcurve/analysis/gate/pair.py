@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thinkcurve.analysis.basis.axes import costs_of
 from thinkcurve.analysis.basis.grid import Floats, Grid, outer_groups
 from thinkcurve.analysis.comparison.matches import Match
-from thinkcurve.analysis.comparison.sides import Sides, sides_of
+from thinkcurve.analysis.comparison.sides import Sides, same_answers, sides_of
+from thinkcurve.analysis.missing import missing_of
 from thinkcurve.budget import EFFORTS, Budget, Control, effort_of, format_budget, parse_budget
 from thinkcurve.errors import UsageError, did_you_mean
 
@@ -19,20 +21,22 @@ if TYPE_CHECKING:
     from thinkcurve.run import Run
 
 Failed = Mapping[tuple[str, Budget], int]
-"""How many attempts did not come about, by problem and budget."""
+"""How many attempts did not come about, by problem and budget: they failed, or there is no record of them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pair:
     """Base and new of one task. ``groups`` of shape (P,) are the outer groups of the common problems, if any.
 
-    ``whole`` are both curves with all their problems, ``failed`` the failures of either.
+    ``whole`` are both curves with all their problems, ``failed`` what did not come about of either; ``missing`` is how
+    many of these are not even recorded as failed.
     """
 
     sides: Sides
     groups: NDArray[Any] | None
     whole: tuple[Grid, Grid]
     failed: tuple[Failed, Failed] = field(default=({}, {}))
+    missing: tuple[int, int] = (0, 0)
 
     @property
     def grids(self) -> tuple[Grid, Grid]:
@@ -74,14 +78,20 @@ class Pair:
 
 
 def pair_of(match: Match, runs: tuple[Run, Run] | None = None) -> Pair:
-    """Two matched curves; ``runs`` are those that they are from, for what failed in them."""
+    """Two matched curves; ``runs`` are those that they are from, for what did not come about in them."""
     sides = sides_of(match.base, match.new, is_same_seed=match.is_same_seed)
     groups = outer_groups(sides.base.grid.groups)
     whole = match.base, match.new
     if runs is None:
         return Pair(sides, groups, whole)
     failed = [_failed(run, grid) for run, grid in zip(runs, whole, strict=True)]
-    return Pair(sides, groups, whole, (failed[0], failed[1]))
+    missing = [
+        _missing(run, grid, of, other.problems)
+        for run, grid, of, other in zip(runs, whole, failed, whole[::-1], strict=True)
+    ]
+    lost = [_together(*both) for both in zip(failed, missing, strict=True)]
+    n_missing = sum(missing[0].values()), sum(missing[1].values())
+    return Pair(sides, groups, whole, (lost[0], lost[1]), n_missing)
 
 
 def _failed(run: Run, grid: Grid) -> dict[tuple[str, Budget], int]:
@@ -91,6 +101,48 @@ def _failed(run: Run, grid: Grid) -> dict[tuple[str, Budget], int]:
             key = problem, None if budget is None or budget != budget else int(budget)
             counts[key] = counts.get(key, 0) + 1
     return counts
+
+
+def _missing(run: Run, grid: Grid, failed: Failed, others: Sequence[str]) -> Failed:
+    """Attempts of which a run has no record: at problems that it took some attempts of, and at those of which it has
+    nothing left. Which the latter are is told by its questions, else they are taken to be of ``others``, the problems
+    of the other run."""
+    if not any((one.model, one.task) == (grid.model, grid.task) for one in missing_of(run)):
+        return {}
+    record = next(record for record in run.manifest.tasks if record.name == grid.task)
+    seen = dict.fromkeys([*grid.problems, *(problem for problem, _ in failed)])
+    asked = [question.problem for question in run.questions if question.task == grid.task] or others
+    unseen = [problem for problem in asked if problem not in seen][: max(0, record.n_problems - len(seen))]
+    rows = {problem: i for i, problem in enumerate(grid.problems)}
+    counts: dict[tuple[str, Budget], int] = {}
+    for budget in grid.budgets:
+        drawn = grid.drawn[:, grid.at(budget)]
+        for problem in [*seen, *unseen]:
+            made = int(drawn[rows[problem]]) if problem in rows else 0
+            n = run.manifest.study.samples - made - failed.get((problem, budget), 0)
+            if n > 0:
+                counts[problem, budget] = n
+    return counts
+
+
+def _together(failed: Failed, missing: Failed) -> Failed:
+    return {
+        key: failed.get(key, 0) + missing.get(key, 0) for key in [*failed, *(k for k in missing if k not in failed)]
+    }
+
+
+def is_unchanged(pair: Pair) -> bool:
+    """Whether new is base again: the same attempts with the same answers, verdicts and counts of tokens."""
+    one, other = pair.whole
+    if (one.problems, one.budgets, one.samples) != (other.problems, other.budgets, other.samples):
+        return False
+    n_same, n_pairs = same_answers(pair.sides)
+    drawn = int(one.is_drawn.sum()), int(other.is_drawn.sum())
+    if pair.failed[0] != pair.failed[1] or not n_same == n_pairs == drawn[0] == drawn[1]:
+        return False
+    counts = [(costs_of(one, axis), costs_of(other, axis)) for axis in ("thinking_tokens", "total_tokens")]
+    is_judged_alike = np.array_equal(one.verdicts, other.verdicts)
+    return is_judged_alike and all(np.array_equal(a, b, equal_nan=True) for a, b in counts)
 
 
 def failed_shares(pair: Pair, budgets: tuple[Budget, ...]) -> tuple[Floats, Floats]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from thinkcurve.analysis.basis.axes import costs_of
 from thinkcurve.analysis.basis.between import cost_to_reach
-from thinkcurve.analysis.basis.grid import Floats
+from thinkcurve.analysis.basis.grid import Floats, groups_among
 from thinkcurve.analysis.basis.interval import FEWEST_UNITS, known, n_units
 from thinkcurve.analysis.basis.resample import RESAMPLES, draws, mean_over, ratio_over
 from thinkcurve.analysis.comparison.sides import Side
@@ -33,7 +33,7 @@ def reach_finding(condition: Condition, pair: Pair, *, n_resamples: int = RESAMP
     is_complete: NDArray[np.bool_] = asked[0] & asked[1]
     n = int(is_complete.sum())
     unknown = [name for name, side in zip(("base", "new"), sides, strict=True) if _is_unknown(side, axis)]
-    groups = None if pair.groups is None else pair.groups[is_complete]
+    groups = groups_among(pair.groups, is_complete)
 
     def nothing(why: str) -> Finding:
         return Finding("curve", None, None, None, None, None, n, n_samples, why)

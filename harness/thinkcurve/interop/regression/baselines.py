@@ -81,7 +81,7 @@ def write_baseline(run: Run, path: Path) -> None:
 
 
 def _put(draft: Path, path: Path) -> None:
-    """Move a folder into place; the one that was there goes only when the new one stands."""
+    """Move a folder into place; the one that was there goes only when the new one stands, else it comes back."""
     if not path.exists():
         os.replace(draft, path)
         return
@@ -89,7 +89,11 @@ def _put(draft: Path, path: Path) -> None:
         raise FileExistsError(f"{path} is there and is no baseline; move it away")
     old = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     os.replace(path, old)
-    os.replace(draft, path)
+    try:
+        os.replace(draft, path)
+    except BaseException:
+        os.replace(old, path)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 

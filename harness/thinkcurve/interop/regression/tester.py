@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from thinkcurve.run import Run
     from thinkcurve.study import Study
 
-DEFAULT = ("accuracy:5pp",)
+DEFAULT = ("accuracy@mean:5pp",)
 """What a run is held to where a test names no condition."""
 
 
@@ -32,7 +32,7 @@ class Settings:
     """What the session says: where things lie, and what is to be done.
 
     ``runs`` holds the runs of this session, ``kept`` copies of them (``None``: none). Paths of models and tasks are
-    those from ``root``. ``inconclusive`` is ``skip``, ``fail`` or ``pass``.
+    those from ``root``. ``inconclusive`` is ``fail``, ``skip`` or ``pass``.
     """
 
     root: Path
@@ -40,7 +40,7 @@ class Settings:
     is_update: bool = False
     kept: Path | None = None
     baselines: Path | None = None
-    inconclusive: str = "skip"
+    inconclusive: str = "fail"
 
 
 @dataclass(slots=True)
@@ -180,7 +180,7 @@ class Tester:
         __tracebackhide__ = True
         how = self._settings.inconclusive
         if how == "fail":
-            pytest.fail(words.failure(decision, base, run), pytrace=False)
+            pytest.fail(f"{words.failure(decision, base, run)}\n{words.HOW_TO_DECIDE}", pytrace=False)
         if how == "skip":
             pytest.skip(f"thinkcurve: {words.summary(decision)}")
 

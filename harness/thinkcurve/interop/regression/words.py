@@ -23,6 +23,12 @@ LISTED = 8
 """Problems that are named of each budget, causes of each task, attempts that part."""
 LONGEST = 90
 """Characters of a text that a model or a task wrote."""
+HOW_TO_DECIDE = (
+    "Not decided is not passed. Take more problems (limit=) or samples (samples=), let more through, or ask for fewer\n"
+    "checks (accuracy@mean:5pp is one, accuracy:5pp one for each budget). To let such tests by, set in pytest's\n"
+    "configuration: thinkcurve_inconclusive = skip (or pass)"
+)
+"""What a test says at the end that failed because the runs could not tell."""
 
 
 def summary(decision: Decision) -> str:

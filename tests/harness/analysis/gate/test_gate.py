@@ -68,7 +68,11 @@ def test_the_same_run_passes_and_says_that_it_tells_nothing_of_chance() -> None:
     base = run()
     found = gate(base, base, ["accuracy:3pp", "any", "total_tokens:10%", "tokens_to(0.5):10%", "no_answer:3pp"])
     assert found.outcome is PASS
-    assert "word for word" in " ".join(found.notes)
+    assert "nothing changed: all 1,600 answers are the same, word for word" in " ".join(found.notes)
+    judged = edited(base, lambda a: msgspec.structs.replace(a, verdict=Verdict.INCORRECT) if a.index == 3 else a)
+    told = " ".join(gate(base, judged, ["accuracy:3pp"]).notes)
+    assert "word for word" in told
+    assert "nothing changed" not in told
     assert {check.p for check in found.checks if check.measure == "any"} == {1.0}
 
 
@@ -147,9 +151,21 @@ def test_nothing_spent_by_either_is_no_worse() -> None:
     base = edited(run(), lambda attempt: msgspec.structs.replace(attempt, thinking_tokens=0))
     assert one(base, base, "tokens@0:10%").outcome is PASS
     assert one(run(), base, "tokens@64:10%").outcome is PASS
+
+
+def test_a_cost_that_base_never_had_is_more_than_any_per_cent() -> None:
+    base = edited(run(), lambda attempt: msgspec.structs.replace(attempt, thinking_tokens=0))
     some = one(base, run(), "tokens@64:10%")
-    assert (some.outcome, some.needed) == (INCONCLUSIVE, None)
-    assert "no per cent" in some.why
+    assert (some.outcome, some.worsening, some.most) == (REGRESSED, None, None)
+    assert "base spends none, new at 200 problems" in some.why
+    for n, outcome in ((3, INCONCLUSIVE), (12, REGRESSED)):
+        few = edited(base, lambda a, n=n: msgspec.structs.replace(a, thinking_tokens=9 if a.index < n else 0))
+        check = one(base, few, "tokens@64:10%")
+        assert (check.outcome, check.needed) == (outcome, None)
+        assert check.p == pytest.approx((1.1 / 2.1) ** n)
+        assert (check.least is not None and check.least > 0.1) == (outcome is REGRESSED)
+    little = edited(base, lambda a: msgspec.structs.replace(a, thinking_tokens=1))
+    assert one(base, little, "tokens@mean:900%").outcome is REGRESSED
 
 
 def test_failed_attempts_are_a_measure_of_their_own_and_are_noted() -> None:
@@ -186,6 +202,41 @@ def test_few_failures_pass_where_they_could_turn_nothing() -> None:
     assert check.outcome is PASS
     assert check.most == pytest.approx((one(run(skip=[3]), run(skip=[3]), "accuracy@64:3pp").most or 0) + 1 / 200)
     assert one(run(), broken, "accuracy@64:0pp").outcome is INCONCLUSIVE
+
+
+def without(given: Run, is_gone: Any) -> Run:
+    """The run as its tables are where somebody took attempts out, failures and all."""
+    records = Records()
+    records.traces = given.records.traces
+    for attempt in given.records.attempts.values():
+        if not is_gone(attempt):
+            records.add(attempt)
+    return Run(given.path, given.manifest, records)
+
+
+def test_attempts_without_a_record_count_like_those_that_failed() -> None:
+    base = run()
+    gone = without(base, lambda a: a.verdict is not Verdict.CORRECT)
+    n = len(base.attempts) - len(gone.attempts)
+    for text in ("accuracy@256:5pp", "accuracy@mean:5pp", "any", "tokens_to(0.5):10%"):
+        check = one(base, gone, text)
+        assert check.outcome is INCONCLUSIVE, text
+        assert "are missing, or failed in new only" in check.why
+    assert one(base, gone, "failures@256:5pp").outcome is REGRESSED
+    assert f"{n:,} of 1,600 attempts of new are missing" in " ".join(gate(base, gone, ["any"]).notes)
+    assert one(gone, gone, "accuracy@1024:10pp").outcome is PASS  # the same ones are missing in both
+    assert one(base, without(base, lambda a: (a.index, a.budget) == (3, 64)), "accuracy@64:5pp").outcome is PASS
+
+
+def test_problems_of_which_nothing_is_left_are_missing_and_those_not_asked_are_not() -> None:
+    base = run()
+    gone = without(base, lambda a: a.index < 40)
+    check = one(base, gone, "accuracy@64:10pp")
+    assert (check.outcome, check.n_problems) == (INCONCLUSIVE, 160)
+    assert one(base, gone, "failures@mean:5pp").new == pytest.approx(0.2)
+    asked_less = run(skip=range(40))
+    assert "missing" not in " ".join(gate(base, asked_less, ["any"]).notes)
+    assert one(base, asked_less, "accuracy@64:10pp").outcome is PASS
 
 
 def test_a_problem_of_which_nothing_came_about_counts_as_failed() -> None:

@@ -110,3 +110,16 @@ def test_what_is_said_to_decide_decides_four_times_in_five(losses: tuple[float, 
     decided = outcomes("accuracy@1024:2pp", losses, n, first=9000, n=problems)[0][towards] / n
     print(f"\n{towards}: {problems} problems decide {100 * decided:.1f} %")
     assert decided == pytest.approx(0.8, abs=0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("loss", "outcome", "least", "share"), [(0.0, Outcome.PASS, 0.9, 1.0), (0.05, Outcome.PASS, 0, 0.08)]
+)
+def test_the_example_for_ci_is_right_so_often(loss: float, outcome: Outcome, least: float, share: float) -> None:
+    """The conditions and the design of docs/examples/gate.yml."""
+    texts = "accuracy@mean:5pp,no_answer@mean:5pp,failures@mean:2pp,total_tokens@mean:20%"
+    n = 1000
+    found = outcomes(texts, (loss,) * 3, n, n=300)[0]
+    print(f"\nexample, {loss} lost: " + ", ".join(f"{o} {100 * found[o] / n:.1f} %" for o in Outcome))
+    assert least <= found[outcome] / n <= share
