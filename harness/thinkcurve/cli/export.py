@@ -12,7 +12,7 @@ from thinkcurve.errors import UsageError, did_you_mean
 from thinkcurve.interop.exports import FORMATS
 
 if TYPE_CHECKING:
-    from thinkcurve.interop.exports.content import Content, Written
+    from thinkcurve.interop.exports.content import Content, Wishes, Written
 
 JSON_SCHEMA = 1
 
@@ -27,6 +27,9 @@ JSON_SCHEMA = 1
 @click.option(
     "--relationship", default="other", show_default=True, metavar="WORD", help="Theirs to the model's makers."
 )
+@click.option(
+    "--metric-name", metavar="METRIC[,FILTER]", help="What lm-eval is to call the score.  [default: acc,none]"
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def command(
     run: str,
@@ -36,12 +39,14 @@ def command(
     sets: tuple[str, ...],
     organization: str,
     relationship: str,
+    metric_name: str | None,
     as_json: bool,
 ) -> None:
     """Write RUN in the files of another tool.
 
     \b
     lm-eval          results_*.json and samples_*.jsonl, a folder a budget
+    inspect          a .eval log a model, task and budget
     every-eval-ever  a record a model and task, one result a budget
     hf               .eval_results/*.yaml and a model card with a table
     csv              points.csv and attempts.csv
@@ -60,6 +65,8 @@ def command(
         raise UsageError(f"--relationship {relationship!r} is not one of {', '.join(RELATIONSHIPS)}.{near}")
     content = Content(load_run(run, warn=lambda text: click.echo(text, err=True)))
     wishes = Wishes(_model_ids(ids, content), _benchmarks(sets, content), organization, relationship)
+    if metric_name is not None:
+        wishes = _named(wishes, metric_name, format_name)
     written: Written = import_module(f"thinkcurve.interop.exports.{FORMATS[format_name]}").write(
         content, output, wishes
     )
@@ -72,6 +79,18 @@ def command(
     for path in written.files:
         click.echo(path)
     click.echo(f"{written.points:,} points, {written.attempts:,} attempts, {len(written.files):,} files", err=True)
+
+
+def _named(wishes: Wishes, given: str, format_name: str) -> Wishes:
+    """The wishes with the metric of ``--metric-name``, which is for lm-eval's files."""
+    import msgspec
+
+    from thinkcurve.interop.exports.lm_eval import metric_name
+
+    if format_name != "lm-eval":
+        raise UsageError(f"--metric-name is for --to lm-eval, not for {format_name}")
+    metric, filter_ = metric_name(given)
+    return msgspec.structs.replace(wishes, metric=metric, filter=filter_)
 
 
 def _model_ids(given: Iterable[str], content: Content) -> dict[str, str]:

@@ -5,6 +5,7 @@ Each file of a format has ``write(content, output, wishes) -> Written``; `FORMAT
 
 FORMATS = {
     "lm-eval": "lm_eval",
+    "inspect": "inspect_log",
     "every-eval-ever": "every_eval_ever",
     "hf": "hugging_face",
     "csv": "tables",

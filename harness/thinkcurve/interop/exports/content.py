@@ -30,13 +30,15 @@ class Wishes(msgspec.Struct, frozen=True):
 
     ``model_ids`` holds the id on the Hugging Face hub of a model spec, ``benchmarks`` the hub's data set of a task, as
     ``OWNER/NAME`` or ``OWNER/NAME#TASK_ID``. ``organization`` is who ran it, ``relationship`` how they stand to the
-    model's makers (`RELATIONSHIPS`).
+    model's makers (`RELATIONSHIPS`). ``metric`` and ``filter`` are what lm-eval's files call the verdict.
     """
 
     model_ids: Mapping[str, str] = {}
     benchmarks: Mapping[str, str] = {}
     organization: str = "unknown"
     relationship: str = "other"
+    metric: str = "acc"
+    filter: str = "none"
 
 
 RELATIONSHIPS = ("first_party", "third_party", "collaborative", "other")

@@ -22,6 +22,9 @@ RESERVED = {"con", "prn", "aux", "nul", "data", "unknown"}
 RESERVED |= {f"{device}{i}" for device in ("com", "lpt") for i in range(1, 10)}
 """Names that Windows keeps for devices, and two that Every Eval Ever keeps for itself."""
 
+EXACT = {int, str, bool, type(None)}
+"""Types whose values JSON always has."""
+
 
 def safe_name(text: str) -> str:
     """``text`` as a name of a file or a folder: ASCII letters, digits, ``.``, ``_`` and ``-``."""
@@ -64,12 +67,17 @@ def json_text(value: Any) -> str:
 
 
 def put(path: Path, text: str) -> str:
-    """Write a file, atomically, and make its folders; its path comes back. Raises `UsageError` where it cannot."""
+    """Write a text, atomically, and make its folders; its path comes back. Raises `UsageError` where it cannot."""
+    return put_bytes(path, text.encode())
+
+
+def put_bytes(path: Path, data: bytes) -> str:
+    """As `put`, for what is no text."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot write {path.parent}: {error.strerror or error}") from error
-    replace(path, lambda target: target.write_bytes(text.encode()))
+    replace(path, lambda target: target.write_bytes(data))
     return str(path)
 
 
@@ -77,5 +85,7 @@ def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
+        if set(map(type, value)) <= EXACT:
+            return list(value)  # a million token ids at once
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

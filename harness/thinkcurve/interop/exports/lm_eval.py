@@ -4,10 +4,11 @@
     DIR/budget-64/<model>/samples_<task>_<time>.jsonl    what `EvaluationTracker.save_results_samples` writes
 
 Read in lm-eval 0.4.13 (``lm_eval/loggers/evaluation_tracker.py``, ``result_schema.py``). The folder of a budget is
-what ``--output_path`` would have been. The metric is ``acc,none``: our verifier's verdict, 1 or 0, ``unverified``
-counting as 0. Each sample of a problem has a line of its own under the same ``doc_id``. lm-eval has no place for
-budgets and costs, so each line has a key ``thinkcurve`` with the whole `thinkcurve.store.Attempt`, each results file
-one with the study and its points; ``thinkcurve import`` reads them.
+what ``--output_path`` would have been. The metric is our verifier's verdict, 1 or 0, ``unverified`` counting as 0. It
+is called ``acc,none``, or as the user wishes, so that it stands in the column of lm-eval's own score. Each sample of a
+problem has a line of its own under the same ``doc_id``. lm-eval has no place for budgets and costs, so each line has a
+key ``thinkcurve`` with the whole `thinkcurve.store.Attempt`, each results file one with the study and its points;
+``thinkcurve import`` reads them.
 """
 
 from __future__ import annotations
@@ -21,22 +22,40 @@ from typing import Any
 
 import msgspec
 
-from thinkcurve import __version__
 from thinkcurve.analysis.curve import Curve, Point
 from thinkcurve.budget import Budget, format_budget
+from thinkcurve.errors import UsageError
 from thinkcurve.interop.exports.content import Content, Wishes, Written
 from thinkcurve.interop.exports.files import json_line, json_text, plain_data, put, safe_names, step_name
 from thinkcurve.interop.exports.identity import hub_dataset
+from thinkcurve.interop.exports.origin import OWN, failures_of, origin_of
 from thinkcurve.store import Attempt, TaskRecord
 
-METRIC = "acc"
-FILTER = "none"
-OWN = "thinkcurve"
-"""The key of ours in lm-eval's records."""
+NAME = re.compile(r"[A-Za-z0-9][\w.@+-]{0,79}", re.ASCII)
+"""What a metric and a filter may be called: lm-eval tells them apart by a comma."""
+TAKEN = frozenset(
+    {"doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics", OWN}
+    | {"doc_hash", "prompt_hash", "target_hash"}
+)
+"""Keys of a line of samples, which no metric can be called."""
+
+
+def metric_name(given: str) -> tuple[str, str]:
+    """``METRIC`` or ``METRIC,FILTER``, as lm-eval's results write it, as metric and filter; the latter is else
+    ``none``. Raises `UsageError` where lm-eval would read it otherwise."""
+    metric, sign, filter_ = given.partition(",")
+    filter_ = filter_ if sign else "none"
+    if not (NAME.fullmatch(metric) and NAME.fullmatch(filter_)):
+        raise UsageError(
+            f"--metric-name {given!r:.80} is not METRIC or METRIC,FILTER, such as exact_match,strict-match"
+        )
+    if metric in TAKEN or metric.endswith("_stderr"):
+        raise UsageError(f"--metric-name: {metric!r} means something else in lm-eval's files; take exact_match or acc")
+    return metric, filter_
 
 
 def write(content: Content, output: Path, wishes: Wishes) -> Written:
-    """Write the files of every budget below ``output``. lm-eval names models as we do, so ``wishes`` change nothing."""
+    """Write the files of every budget below ``output``; of the ``wishes`` the names of metric and filter count."""
     tasks = safe_names(task.name for task in content.run.manifest.tasks)
     evaluations: dict[tuple[str, str, Budget], list[tuple[Curve, Point]]] = {}
     for curve, point in content.points:
@@ -49,18 +68,18 @@ def write(content: Content, output: Path, wishes: Wishes) -> Written:
         folder = output / step_name(budget, control) / folders[model]
         hashes = {}
         for curve, point in points:
-            lines = [sample(content, attempt) for attempt in content.attempts(curve, point)]
+            lines = [sample(content, attempt, wishes) for attempt in content.attempts(curve, point)]
             name = tasks.get(curve.task, curve.task)
             hashes[name] = _sha("".join(line["doc_hash"] + line["prompt_hash"] + line["target_hash"] for line in lines))
             files.append(put(folder / f"samples_{name}_{time}.jsonl", "".join(map(json_line, lines))))
             n_attempts += len(lines)
-        found = results(content, points, tasks) | {"task_hashes": hashes}
+        found = results(content, points, tasks, wishes) | {"task_hashes": hashes}
         files.append(put(folder / f"results_{time}.json", json_text(plain_data(found))))
     left_out = (*content.missing(), *_unscored(content))
     return Written("lm-eval", tuple(files), len([*content.points]), n_attempts, left_out)
 
 
-def sample(content: Content, attempt: Attempt) -> dict[str, Any]:
+def sample(content: Content, attempt: Attempt, wishes: Wishes) -> dict[str, Any]:
     """One line of a samples file: an attempt, with the problem as its document."""
     question, gold = content.question(attempt.problem)
     doc = {
@@ -78,17 +97,19 @@ def sample(content: Content, attempt: Attempt) -> dict[str, Any]:
         "arguments": {"gen_args_0": {"arg_0": question, "arg_1": _generation(content, attempt.model)}},
         "resps": [[attempt.answer]],
         "filtered_resps": [attempt.answer],
-        "filter": FILTER,
-        "metrics": [METRIC],
+        "filter": wishes.filter,
+        "metrics": [wishes.metric],
         "doc_hash": _sha(json.dumps(doc, indent=2, ensure_ascii=False)),
         "prompt_hash": _sha(question),
         "target_hash": _sha(gold or ""),
-        METRIC: float(attempt.verdict == "correct"),
+        wishes.metric: float(attempt.verdict == "correct"),
         OWN: plain_data(attempt),
     }
 
 
-def results(content: Content, points: Sequence[tuple[Curve, Point]], names: dict[str, str]) -> dict[str, Any]:
+def results(
+    content: Content, points: Sequence[tuple[Curve, Point]], names: dict[str, str], wishes: Wishes
+) -> dict[str, Any]:
     """The results file of one model at one budget: ``points`` are those of its tasks, ``names`` what lm-eval calls
     these."""
     manifest = content.run.manifest
@@ -96,12 +117,14 @@ def results(content: Content, points: Sequence[tuple[Curve, Point]], names: dict
     of = {names.get(curve.task, curve.task): (content.task(curve.task), point) for curve, point in points}
     system = manifest.study.system or None
     return {
-        "results": {name: _scores(name, point) for name, (_, point) in of.items()},
+        "results": {name: _scores(name, point, wishes) for name, (_, point) in of.items()},
         "group_subtasks": {name: [] for name in of},
-        "configs": {name: _config(content, curve.model, name, task, point) for name, (task, point) in of.items()},
+        "configs": {
+            name: _config(content, curve.model, name, task, point, wishes) for name, (task, point) in of.items()
+        },
         "versions": {name: task.version for name, (task, _) in of.items()},
         "n-shot": {name: _shots(content, task) for name, (task, _) in of.items()},
-        "higher_is_better": {name: {METRIC: True} for name in of},
+        "higher_is_better": {name: {wishes.metric: True} for name in of},
         "n-samples": {
             name: {"original": task.n_problems, "effective": point.n_problems} for name, (task, point) in of.items()
         },
@@ -117,38 +140,22 @@ def results(content: Content, points: Sequence[tuple[Curve, Point]], names: dict
         "chat_template": None,
         "chat_template_sha": None,
         "total_evaluation_time_seconds": str((content.finished - content.started).total_seconds()),
-        OWN: {
-            "version": __version__,
-            "control": curve.control,
-            "budget": first.budget,
-            "study": manifest.study,
-            "models": [content.model(curve.model)],
-            "tasks": [task for task, _ in of.values()],
-            "points": {task.name: point for task, point in of.values()},
-            "failures": [
-                failure
-                for failure in content.run.records.failures.values()
-                if (failure.model, failure.control, failure.budget) == (curve.model, curve.control, first.budget)
-            ],
-            "sittings": manifest.sittings,
-            "regrades": manifest.regrades,
-            "finished": manifest.finished,
-        },
+        OWN: origin_of(content, curve, [*of.values()], failures_of(content, curve, first)),
     }
 
 
-def _scores(name: str, point: Point) -> dict[str, Any]:
+def _scores(name: str, point: Point, wishes: Wishes) -> dict[str, Any]:
     """A task's entry in ``results``. The standard error is clustered by problem, which lm-eval's own is not."""
     return {
         "name": name,
         "alias": name,
         "sample_len": point.n_problems,
-        f"{METRIC},{FILTER}": point.accuracy,
-        f"{METRIC}_stderr,{FILTER}": "N/A" if point.se is None else point.se,
+        f"{wishes.metric},{wishes.filter}": point.accuracy,
+        f"{wishes.metric}_stderr,{wishes.filter}": "N/A" if point.se is None else point.se,
     }
 
 
-def _config(content: Content, model: str, name: str, task: TaskRecord, point: Point) -> dict[str, Any]:
+def _config(content: Content, model: str, name: str, task: TaskRecord, point: Point, wishes: Wishes) -> dict[str, Any]:
     study = content.run.manifest.study
     dataset = hub_dataset(task)
     return {
@@ -158,7 +165,7 @@ def _config(content: Content, model: str, name: str, task: TaskRecord, point: Po
         "doc_to_text": task.prompt,
         "doc_to_target": "{{answer}}",
         "num_fewshot": _shots(content, task),
-        "metric_list": [{"metric": METRIC, "aggregation": "mean", "higher_is_better": True}],
+        "metric_list": [{"metric": wishes.metric, "aggregation": "mean", "higher_is_better": True}],
         "output_type": "generate_until",
         "generation_kwargs": _generation(content, model),
         "repeats": max(1, point.n_samples),

@@ -4,16 +4,14 @@
     DIR/attempts.csv    the fields of `thinkcurve.store.Attempt` but its token ids
     DIR/failures.csv    attempts that did not come about, where there are any
 
-A spreadsheet runs a cell that begins with ``=``, ``+``, ``-`` or ``@`` as a formula, and an answer may begin with
-anything: such text gets an apostrophe before it, unless it is a number. Who wants the very text reads the Parquet
-tables of the run. Unknown is an empty cell; a budget of ``none`` is the natural end.
+Text that a spreadsheet would run is made harmless (`spreadsheet`); who wants the very text reads the Parquet tables of
+the run. Unknown is an empty cell. ``budget`` is tokens, ``none`` for the natural end, or a level of effort by its name,
+as in the tables of a leaderboard.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +20,12 @@ import msgspec
 from thinkcurve.budget import format_budget
 from thinkcurve.interop.exports.content import Content, Wishes, Written
 from thinkcurve.interop.exports.files import plain_data, put
+from thinkcurve.interop.exports.spreadsheet import csv_text
 from thinkcurve.store import Attempt, Failure
 
 NAMES = ("model", "task", "control", "metric")
 DROPPED = frozenset({"answer_ids"})
 """Columns that no spreadsheet has a use for."""
-STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
-"""First characters that make a spreadsheet take text for a formula (OWASP, CSV injection), wide forms too."""
 
 
 def write(content: Content, output: Path, wishes: Wishes) -> Written:
@@ -42,33 +39,6 @@ def write(content: Content, output: Path, wishes: Wishes) -> Written:
     if failures:
         files.append(put(output / "failures.csv", csv_text(_columns(Failure), failures)))
     return Written("csv", tuple(files), len(points), len(attempts), tuple(content.missing()))
-
-
-def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """A table as CSV (RFC 4180): every column of every row, text that no spreadsheet takes for a formula."""
-    text = io.StringIO()
-    lines = csv.writer(text, lineterminator="\r\n")
-    lines.writerow([cell(column) for column in columns])
-    for row in rows:
-        lines.writerow([cell(row.get(column)) for column in columns])
-    return text.getvalue()
-
-
-def cell(value: Any) -> str:
-    """A value as a cell: unknown is empty, what looks like a formula gets an apostrophe."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        return str(value).lower() if isinstance(value, bool) else repr(value)
-    return f"'{value}" if value.startswith(STARTS) and not _is_number(value) else value
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return text.isascii() and text.strip() == text
 
 
 def _point_rows(curve: Any) -> Iterable[dict[str, Any]]:

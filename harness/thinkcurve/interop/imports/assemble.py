@@ -11,6 +11,7 @@ import msgspec
 
 from thinkcurve.budget import Budget, Control, budget_key, format_budget
 from thinkcurve.errors import UsageError
+from thinkcurve.interop.imports.conditions import check_alike, prompt_print, remarks, told_of
 from thinkcurve.interop.imports.item import Item, Kept, Log, Setting
 from thinkcurve.interop.imports.rows import (
     attempt_of,
@@ -38,8 +39,6 @@ from thinkcurve.store import (
     TaskRecord,
 )
 from thinkcurve.study import Study
-
-LAST_SEED = 2**31
 
 
 @dataclass(slots=True)
@@ -73,7 +72,7 @@ def assemble(logs: Sequence[Log], *, model: str | None = None, more_samples: boo
     found = [question for question, _ in questions.values()]
     notes = [note for log in logs for note in log.notes]
     manifest = _manifest(logs, records, found, control)
-    return Imported(manifest, records, found, [*dict.fromkeys(notes), *_uneven(records)])
+    return Imported(manifest, records, found, [*dict.fromkeys(notes), *remarks(logs), *_uneven(records)])
 
 
 class _Places:
@@ -158,7 +157,7 @@ def _manifest(logs: Sequence[Log], records: Records, questions: Sequence[Questio
     study = Study() if first is None else first.study
     study = msgspec.structs.replace(
         study,
-        **_told(logs) if first is None else {},
+        **told_of(logs) if first is None else {},
         models=tuple(dict.fromkeys(log.model for log in logs)),
         tasks=tuple(record.spec or record.name for record in tasks),
         budgets=tuple(sorted({row.budget for row in rows}, key=budget_key)),
@@ -172,37 +171,18 @@ def _manifest(logs: Sequence[Log], records: Records, questions: Sequence[Questio
         models=tuple(_model(name, [log for log in logs if log.model == name]) for name in study.models),
         tasks=tasks,
         sittings=first.sittings if first and first.sittings else tuple(_sittings(logs)),
-        finished=first.finished if first else _finished(logs),
+        finished=_finished(logs),
         regrades=first.regrades if first else (),
     )
 
 
 def _finished(logs: Sequence[Log]) -> str | None:
-    """When the last of the logs was made; ``None`` where one of them says that it is not whole."""
-    if not all(log.is_whole for log in logs):
+    """When the last of the logs was made; ``None`` where one of them, or the run that it was exported from, is not
+    whole."""
+    if not all(log.is_whole and (log.origin is None or log.origin.finished) for log in logs):
         return None
-    return max((log.made for log in logs if log.made), default=None) or now()
-
-
-def _told(logs: Sequence[Log]) -> dict[str, Any]:
-    """What all logs say of how tokens were drawn; the seed is one of their own, so that no two imports count as drawn
-    alike."""
-    told: dict[str, Any] = {"traces": "separate", "seed": _seed(logs)}
-    for key in {key for log in logs for key in log.sampling}:
-        values = [log.sampling.get(key) for log in logs]
-        if all(value == values[0] for value in values):
-            told[key] = int(values[0]) if key == "top_k" and values[0] is not None else values[0]
-    systems, limits = {log.system for log in logs}, {log.max_output_tokens for log in logs}
-    if len(systems) == 1:
-        told["system"] = systems.pop()
-    if len(limits) == 1:
-        told["max_output_tokens"] = limits.pop()
-    return told
-
-
-def _seed(logs: Sequence[Log]) -> int:
-    parts = (msgspec.json.encode(msgspec.structs.replace(log, file=Path(log.file).name)) for log in logs)
-    return int(digest(parts), 16) % LAST_SEED
+    times = [log.origin.finished if log.origin else log.made for log in logs]
+    return max(filter(None, times), default=None) or now()
 
 
 def _model(name: str, logs: Sequence[Log]) -> ModelRecord:
@@ -212,7 +192,8 @@ def _model(name: str, logs: Sequence[Log]) -> ModelRecord:
             return msgspec.structs.replace(record, spec=name)
     tools = ", ".join(dict.fromkeys(log.tool for log in logs))
     info = {"name": name, "engine": f"imported from {tools}"}
-    return ModelRecord(spec=name, info=info)
+    templates = [*dict.fromkeys(log.template for log in logs if log.template)]
+    return ModelRecord(spec=name, info={**info, "chat_template": templates[0]} if len(templates) == 1 else info)
 
 
 def _by(rows: Iterable[Attempt | Failure], logs: Sequence[Log]) -> Iterator[tuple[str, list[Log]]]:
@@ -238,6 +219,7 @@ def _task(name: str, logs: Sequence[Log], questions: Sequence[Question], n_probl
         )
     if kept:
         return _without_answers(kept[0], logs)
+    check_alike(name, logs)
     asked = sorted((q for q in questions if q.task == name), key=lambda q: (q.index, q.problem))
     is_told = len(asked) == n_problems
     return TaskRecord(
@@ -246,6 +228,8 @@ def _task(name: str, logs: Sequence[Log], questions: Sequence[Question], n_probl
         n_problems=n_problems,
         fingerprint=digest(f"{q.problem}:{q.fingerprint}".encode() for q in asked) if is_told else "",
         spec=name,
+        prompt=next((log.prompt for log in logs if log.prompt), ""),
+        prompt_fingerprint=prompt_print(logs),
         source=next((log.source for log in logs if log.source), ""),
     )
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from thinkcurve.errors import UsageError
 from thinkcurve.interop.imports.inspect_archive import read_archive
+from thinkcurve.interop.imports.inspect_own import own_log
 from thinkcurve.interop.imports.inspect_sample import item_of
 from thinkcurve.interop.imports.item import Item, Log, Wishes
+from thinkcurve.interop.imports.kept import OWN, origin_of
 from thinkcurve.interop.imports.reading import child, count_of, name_of, number_of, text_of
 from thinkcurve.interop.imports.settings import setting_of
 from thinkcurve.problem import Verdict
@@ -46,6 +48,9 @@ def _log(file: Path, wishes: Wishes) -> Log:
     run = header.get("eval")
     if not isinstance(run, dict) or "model" not in run or "task" not in run:
         raise UsageError(f"{str(file)!r} is no log of inspect: it does not name a model and a task")
+    origin = origin_of(child(run, "metadata"), str(file))
+    if origin is not None and wishes.metric in (None, OWN):
+        return own_log(file, header, samples, origin)
     config = child(run, "model_generate_config")
     options = _options(header, config)
     model = name_of(run["model"])
@@ -55,6 +60,8 @@ def _log(file: Path, wishes: Wishes) -> Log:
     if all(item.verdict is Verdict.UNVERIFIED for item in items if item.error is None) and not _has_errors(items):
         raise UsageError(f"{str(file)!r} has no score; judge it first with: inspect score {file.name}")
     version = name_of(child(run, "packages").get("inspect_ai"))
+    whole, asked = _sizes(run)
+    n_logged = count_of(child(header, "results").get("total_samples")) or 0
     return Log(
         file=str(file),
         tool=f"inspect-ai {version}".strip(),
@@ -69,9 +76,30 @@ def _log(file: Path, wishes: Wishes) -> Log:
         sampling={key: config[key] for key in SAMPLING if number_of(config.get(key)) is not None},
         system=text_of(config.get("system_message")) or "",
         max_output_tokens=count_of(config.get("max_tokens")) or None,
-        is_whole=header.get("status") == "success",
-        notes=tuple(_notes(file, header)),
+        options=_plain(child(run, "task_args")),
+        limit=asked if whole is not None and asked is not None and asked < whole else None,
+        n_problems=whole,
+        is_whole=header.get("status") == "success" and len(items) >= n_logged,
+        notes=(*_notes(file, header), *_torn(file, len(items), n_logged)),
     )
+
+
+def _sizes(run: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """How many problems the data set has, and how many of them were asked."""
+    of = child(run, "dataset")
+    ids = of.get("sample_ids")
+    return count_of(of.get("samples")), len(ids) if isinstance(ids, list) else None
+
+
+def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """A task's arguments, but those that are no single word or number."""
+    kept = {name_of(key): value for key, value in options.items() if isinstance(value, str | int | float)}
+    return {key: text_of(value) if isinstance(value, str) else value for key, value in kept.items() if key}
+
+
+def _torn(file: Path, n_found: int, n_logged: int) -> Iterator[str]:
+    if n_found < n_logged:
+        yield f"{file}: holds {n_found:,} of the {n_logged:,} samples that were evaluated, so it is not whole"
 
 
 def _time(value: object) -> str | None:

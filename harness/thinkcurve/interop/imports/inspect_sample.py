@@ -123,7 +123,7 @@ def _thoughts(sample: Sample) -> tuple[str | None, Visibility]:
             if part.get("redacted") is True:
                 shown = Visibility.SUMMARY if summary else Visibility.ENCRYPTED
                 full = summary
-            parts.append(_attached(sample, full) if isinstance(full, str) else "")
+            parts.append(attached(sample, full) if isinstance(full, str) else "")
     return ("\n\n".join(parts) if parts else None), shown
 
 
@@ -149,18 +149,18 @@ def _texts(content: object) -> Iterator[str]:
 def _resolved(sample: Sample, content: object) -> object:
     """A message's content with the long texts in their places."""
     if isinstance(content, str):
-        return _attached(sample, content)
+        return attached(sample, content)
     if not isinstance(content, list):
         return content
     return [
-        {**part, "text": _attached(sample, part["text"])}
+        {**part, "text": attached(sample, part["text"])}
         if isinstance(part, dict) and isinstance(part.get("text"), str)
         else part
         for part in content
     ]
 
 
-def _attached(sample: Sample, text: str) -> str:
+def attached(sample: Sample, text: str) -> str:
     """A text, or the attachment that it stands for."""
     if not text.startswith(ATTACHMENT):
         return text
@@ -174,7 +174,7 @@ def _question(sample: Sample) -> str | None:
     if isinstance(given, list):
         turns = [message for message in given if isinstance(message, dict) and message.get("role") == "user"]
         given = "\n\n".join(text for turn in turns for text in _texts(_resolved(sample, turn.get("content"))))
-    asked = _attached(sample, given) if isinstance(given, str) else ""
+    asked = attached(sample, given) if isinstance(given, str) else ""
     choices = sample.get("choices")
     listed = [f"{chr(65 + i)}. {choice}" for i, choice in enumerate(choices)] if isinstance(choices, list) else []
     return text_of("\n".join([asked, *listed])) or None

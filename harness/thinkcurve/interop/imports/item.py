@@ -111,8 +111,11 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
 
     ``tool`` made it (``lm-eval 0.4.13``), ``scorer`` says what judged. ``made`` is when, ISO 8601; ``is_whole`` is
     false where it says that it did not end well. ``sampling`` holds the keys of `thinkcurve.study.SAMPLING` that it
-    tells, ``system`` the system message, ``max_output_tokens`` the bound on thinking and answer together. ``notes`` are
-    sentences that a user should hear.
+    tells, ``system`` the system message, ``max_output_tokens`` the bound on thinking and answer together. ``options``
+    are the task's (``fewshot``: how many worked examples), ``prompt`` is the text that asks, with places for the
+    problem. ``has_template`` says whether a chat template was used, ``template`` is its hash. ``limit`` is how many of
+    the ``n_problems`` that the task has were asked, where that was a part. ``notes`` are sentences that a user should
+    hear.
     """
 
     file: str
@@ -129,5 +132,11 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
     sampling: Mapping[str, Any] = {}
     system: str = ""
     max_output_tokens: int | None = None
+    options: Mapping[str, Any] = {}
+    prompt: str = ""
+    has_template: bool | None = None
+    template: str = ""
+    limit: int | None = None
+    n_problems: int | None = None
     notes: tuple[str, ...] = ()
     origin: Origin | None = None

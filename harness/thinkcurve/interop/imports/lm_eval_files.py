@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,16 @@ import msgspec
 from thinkcurve.budget import EFFORTS, Budget, Control, parse_budget
 from thinkcurve.errors import UsageError
 from thinkcurve.interop.imports.item import Origin, Setting
-from thinkcurve.interop.imports.reading import child, name_of, read_bytes, read_object, shaped
+from thinkcurve.interop.imports.kept import origin_of
+from thinkcurve.interop.imports.lm_eval_aggregates import check_has_samples
+from thinkcurve.interop.imports.reading import (
+    child,
+    count_of,
+    name_of,
+    read_bytes,
+    read_object,
+    text_of,
+)
 from thinkcurve.interop.imports.settings import setting_of
 
 SAMPLES = re.compile(r"samples_(?P<task>.+?)(?:_(?P<date>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?))?\.jsonl")
@@ -66,20 +76,56 @@ class Results(msgspec.Struct, frozen=True):
         """The task's configuration."""
         return child(child(self.raw, "configs"), task)
 
+    def options(self, task: str) -> Mapping[str, Any]:
+        """What `thinkcurve_tasks.lm_eval` calls the settings of a task: how many worked examples were shown."""
+        told = [child(self.raw, "n-shot").get(task), self.task(task).get("num_fewshot")]
+        shots = next(filter(lambda value: value is not None, map(count_of, told)), None)
+        return {} if shots is None else {"fewshot": shots}
+
+    def prompt(self, task: str) -> str:
+        """The text that asks, where it is one with places for the problem; code is none."""
+        text = self.task(task).get("doc_to_text")
+        return (text_of(text) or "") if isinstance(text, str) and "{{" in text else ""
+
+    @property
+    def has_template(self) -> bool | None:
+        """Whether a chat template was used; ``None`` where the file does not say."""
+        return bool(self.raw["chat_template"]) if "chat_template" in self.raw else None
+
+    @property
+    def template(self) -> str:
+        """The hash of the chat template, empty where none was used or told."""
+        return name_of(self.raw.get("chat_template_sha")) if self.has_template else ""
+
+    @property
+    def system(self) -> str:
+        """The system message, or its hash where the file keeps only that."""
+        sha = name_of(self.raw.get("system_instruction_sha"))
+        return text_of(self.raw.get("system_instruction")) or (f"sha256:{sha}" if sha else "")
+
+    def sizes(self, task: str) -> tuple[int | None, int | None]:
+        """How many problems the task has, and how many of them were evaluated; ``None`` where the file does not say."""
+        said = child(child(self.raw, "n-samples"), task)
+        whole, asked = count_of(said.get("original")), count_of(said.get("effective"))
+        limit = count_of(self.config.get("limit"))  # a share below 1 is no count
+        return whole, asked if asked is not None else limit or None
+
 
 def samples_files(path: Path) -> list[Path]:
     """The samples files that a user means: a file itself, those beside a results file, all of a folder."""
     if path.is_dir():
         found = sorted(path.rglob("samples_*.jsonl"))
         if not found:
+            for results in sorted(path.rglob("results_*.json")):
+                check_has_samples(results)
             raise UsageError(f"{str(path)!r} holds no samples_*.jsonl; run lm-eval with --log_samples")
         return found
     if path.suffix == ".json" and path.name.startswith("results_"):
         date = path.stem.removeprefix("results_")
-        found = sorted(path.parent.glob(f"samples_*_{date}.jsonl"))
-        if not found:
-            raise UsageError(f"no samples_*_{date}.jsonl stands beside {str(path)!r}; run lm-eval with --log_samples")
-        return found
+        found = sorted(path.parent.glob(f"samples_*_{glob.escape(date)}.jsonl"))
+        if found:
+            return found
+    check_has_samples(path)
     return [path]
 
 
@@ -99,8 +145,7 @@ def task_of(samples: Path) -> str:
 
 def _read(path: Path) -> Results:
     raw = read_object(read_bytes(path), str(path))
-    ours = raw.get("thinkcurve")
-    return Results(raw, None if ours is None else shaped(ours, Origin, f"{path}: thinkcurve"))
+    return Results(raw, origin_of(raw, str(path)))
 
 
 def _budget(value: object) -> Budget:

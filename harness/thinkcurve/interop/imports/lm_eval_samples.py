@@ -14,15 +14,15 @@ from typing import Any
 from thinkcurve.budget import Ending
 from thinkcurve.errors import UsageError, did_you_mean
 from thinkcurve.interop.imports.item import Item, Kept, Log, Setting, Wishes
+from thinkcurve.interop.imports.kept import OWN, check_unmixed, kept_of, model_of
 from thinkcurve.interop.imports.lm_eval_costs import read_usage, with_costs
 from thinkcurve.interop.imports.lm_eval_files import Results, results_of, samples_files, task_of
-from thinkcurve.interop.imports.reading import child, count_of, name_of, read_object, shaped, text_of
+from thinkcurve.interop.imports.reading import child, count_of, name_of, read_object, text_of
 from thinkcurve.interop.imports.scores import verdict_of
 from thinkcurve.interop.imports.settings import setting_of
 from thinkcurve.interop.imports.subjects import group_of, level_of
 from thinkcurve.interop.imports.thoughts import apart
 from thinkcurve.problem import Verdict
-from thinkcurve.store import Attempt
 from thinkcurve.study import SAMPLING
 
 NO_MATCH = "[invalid]"
@@ -43,9 +43,8 @@ def read_logs(path: Path, wishes: Wishes) -> list[Log]:
 def _log(file: Path, wishes: Wishes) -> Log:
     results, task = results_of(file), task_of(file)
     lines = list(_lines(file))
-    kept = [line for _, line in lines if "thinkcurve" in line]
-    if kept and len(kept) < len(lines):
-        raise UsageError(f"{str(file)!r} mixes samples that thinkcurve exported with others")
+    kept = [line for _, line in lines if OWN in line]
+    check_unmixed(file, len(kept), len(lines))
     lines = _one_filter(file, lines, wishes)
     if not lines:
         raise UsageError(f"{str(file)!r} holds no sample")
@@ -58,10 +57,16 @@ def _log(file: Path, wishes: Wishes) -> Log:
     first = lines[0][1]
     options = _generation_options(first)
     version = name_of(results.raw.get("lm_eval_version"))
+    whole, asked = results.sizes(task)
+    n_found = _n_documents(lines)
+    is_torn = asked is not None and whole is not None and n_found < asked
+    notes = [*_notes(file, results, lines)]
+    if is_torn:
+        notes.append(f"{file}: holds {n_found:,} of the {asked:,} documents that were evaluated, so it is not whole")
     return Log(
         file=str(file),
         tool=f"lm-eval {version}".strip(),
-        model=results.model if metric else _kept_model(results, items),
+        model=results.model if metric else model_of(items, results.model),
         task=task if kept else f"lm-eval:{task}",
         version=results.version(task),
         items=tuple(items),
@@ -70,9 +75,16 @@ def _log(file: Path, wishes: Wishes) -> Log:
         source=name_of(results.task(task).get("dataset_path")),
         made=_made(results),
         sampling=_sampling(options),
-        system=text_of(results.raw.get("system_instruction")) or "",
+        system=results.system,
         max_output_tokens=count_of(options.get("max_gen_toks")) or None,
-        notes=_notes(file, results, lines),
+        options=results.options(task),
+        prompt=results.prompt(task),
+        has_template=results.has_template,
+        template=results.template,
+        limit=asked if asked is not None and (n_found >= asked if whole is None else asked < whole) else None,
+        n_problems=whole,
+        is_whole=not is_torn,
+        notes=tuple(notes),
         origin=results.origin,
     )
 
@@ -88,6 +100,11 @@ def _lines(file: Path) -> Iterator[tuple[str, Line]]:
                     yield where, read_object(line, where)
     except OSError as error:
         raise UsageError(f"cannot read {str(file)!r}: {error.strerror}") from error
+
+
+def _n_documents(lines: Sequence[tuple[str, Line]]) -> int:
+    """How many documents lines are of; those that thinkcurve exported are told apart by our own id."""
+    return len({f"{line.get('doc_id')} {child(line, 'thinkcurve').get('problem')}" for _, line in lines})
 
 
 def _one_filter(file: Path, lines: list[tuple[str, Line]], wishes: Wishes) -> list[tuple[str, Line]]:
@@ -121,26 +138,11 @@ def _metric(file: Path, lines: Sequence[tuple[str, Line]], wishes: Wishes) -> st
 
 def _kept(where: str, line: Line) -> Kept:
     """A sample that thinkcurve exported."""
-    attempt = shaped(line["thinkcurve"], Attempt, f"{where}: thinkcurve")
-    is_right, score = attempt.verdict is Verdict.CORRECT, line.get("acc")
-    if score is not None and score != float(is_right):
-        raise UsageError(f"{where}: acc {score!r:.20} is not what its verdict {attempt.verdict.value!r} comes to")
-    doc = child(line, "doc")
-    return Kept(
-        where=where,
-        attempt=attempt,
-        question=text_of(doc.get("question")) or None,
-        gold=text_of(doc.get("answer")) or None,
-        fingerprint=text_of(doc.get("fingerprint")),
-    )
-
-
-def _kept_model(results: Results, items: Sequence[Item | Kept]) -> str:
-    """The model of exported answers, as their records spell it."""
-    names = {item.attempt.model for item in items if isinstance(item, Kept)}
-    if len(names) > 1:
-        raise UsageError(f"its samples are of {len(names)} models: {', '.join(sorted(names))[:200]}")
-    return names.pop() if names else results.model
+    named = line.get("metrics")
+    metric = str(named[0]) if isinstance(named, list) and named else "acc"
+    score = line.get(metric)
+    is_right = True if score == 1.0 else False if score == 0.0 else None
+    return kept_of(where, line, child(line, "doc"), None if score is None else (metric, score, is_right))
 
 
 def _items(lines: Sequence[tuple[str, Line]], metric: str, split: str, wishes: Wishes) -> Iterator[Item]:

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,14 @@ def test_the_reference_run_goes_into_every_format(name: str, tmp_path: Path) -> 
     assert "12 points" in done.stderr
 
 
+def text_of(file: Path) -> str:
+    """All that a file says, unpacked where it is a zip."""
+    if not zipfile.is_zipfile(file):
+        return file.read_text()
+    with zipfile.ZipFile(file) as archive:
+        return "".join(archive.read(name).decode() for name in archive.namelist())
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_what_may_not_be_shown_is_in_no_format(name: str, tmp_path: Path, private: Run) -> None:
     done = CliRunner().invoke(command, [str(private.path), "--to", name, "-o", str(tmp_path / "out")])
@@ -55,7 +64,7 @@ def test_what_may_not_be_shown_is_in_no_format(name: str, tmp_path: Path, privat
     traces = {trace.text for trace in private.records.traces.values() if len(trace.text) > 8}
     assert traces
     for file in done.stdout.splitlines():
-        text = Path(file).read_text()
+        text = text_of(Path(file))
         assert not any(secret in text for secret in ("double 0", "double 1", "\\boxed", *traces))
 
 
@@ -86,6 +95,8 @@ def test_what_is_missing_is_said(tmp_path: Path, failed: Run) -> None:
         ([REFERENCE, "--to", "hf", "-o", "OUT", "--model-id", "embeded=a/b"], "Did you mean 'embedded'?"),
         ([REFERENCE, "--to", "hf", "-o", "OUT", "--benchmark", "induce"], "is not TASK=OWNER/NAME"),
         ([REFERENCE, "--to", "hf", "-o", "OUT", "--benchmark", "induct=a/b"], "Did you mean 'induce'?"),
+        ([REFERENCE, "--to", "csv", "-o", "OUT", "--metric-name", "acc"], "is for --to lm-eval, not for csv"),
+        ([REFERENCE, "--to", "lm-eval", "-o", "OUT", "--metric-name", "a b"], "such as exact_match,strict-match"),
         ([REFERENCE, "--to", "csv", "-o", "OUT", "--relationship", "firstparty"], "Did you mean 'first_party'?"),
     ],
 )

@@ -18,14 +18,18 @@ from lm_eval.utils import (
 )
 from made_lm_eval import doubling, doublings, evaluate, scripted, write_task
 
+from thinkcurve.errors import UsageError
 from thinkcurve.interop.exports.content import Written
-from thinkcurve.interop.exports.lm_eval import write
+from thinkcurve.interop.exports.lm_eval import metric_name, write
 from thinkcurve.run import Run, load_run
 from thinkcurve.store import Attempt
 
+STRICT = {"metric": "exact_match", "filter": "strict-match"}
+"""What lm-eval's gsm8k calls its score."""
 
-def exported(run: Run, output: Path) -> Written:
-    return write(content(run), output, wishes())
+
+def exported(run: Run, output: Path, **wished: str) -> Written:
+    return write(content(run), output, wishes(**wished))
 
 
 def read(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -75,27 +79,78 @@ def test_documents_are_the_problems(tmp_path: Path, plain: Run) -> None:
 
 def test_the_files_have_the_keys_of_those_that_lm_eval_writes(tmp_path: Path, make: Make) -> None:
     """lm-eval evaluates, and its tracker saves; what it wrote, we write, under the same names and types."""
-    folder = write_task(tmp_path / "tasks", "twice", doublings())
+    number = {"function": "regex", "regex_pattern": r"(-?\d+)"}
+    filters = [{"name": "strict-match", "filter": [number, {"function": "take_first"}]}]
+    folder = write_task(tmp_path / "tasks", "twice", doublings(), filter_list=filters)
     theirs = evaluate(scripted(doubling), folder, "twice")
     samples = theirs.pop("samples")
     tracker = EvaluationTracker(output_path=str(tmp_path / "theirs"))
     tracker.general_config_tracker.log_experiment_args("thinkcurve", {"model": "scripted"}, None, None, False)
     tracker.save_results_aggregated(results=theirs, samples=samples)
     tracker.save_results_samples("twice", samples["twice"])
-    exported(make(plain_run, budgets=(16,)), tmp_path / "ours")
+    exported(make(plain_run, budgets=(16,)), tmp_path / "ours", **STRICT)
 
     results, (line, *_) = read(tmp_path / "theirs")
     our_results, (our_line, *_) = read(tmp_path / "ours")
     machine = {"pretty_env_info", "transformers_version", "lm_eval_version", "upper_git_hash"}  # lm-eval did not run
     assert set(results) - machine == set(our_results) - {"thinkcurve"}
-    assert {key.replace("exact_match", "acc") for key in line} == set(our_line) - {"thinkcurve"}
+    assert set(line) == set(our_line) - {"thinkcurve"}
     for key in set(line) & set(our_line) - {"doc", "target", "metrics"}:
         assert type(line[key]) is type(our_line[key]), key
     for key in ("results", "configs", "versions", "n-shot", "higher_is_better", "n-samples"):
         assert set(our_results[key]) == {"doubling"}
-    kept = {key.replace("exact_match", "acc") for key in results["results"]["twice"]}
-    assert set(our_results["results"]["doubling"]) == kept
+    assert set(our_results["results"]["doubling"]) == set(results["results"]["twice"])
     assert set(results["n-samples"]["twice"]) == set(our_results["n-samples"]["doubling"])
+    assert [row[:4] for row in table(results)] == [row[:4] for row in table(our_results)]
+    assert table(our_results)[0][:4] == ["strict-match", "0", "exact_match", "↑"]
+
+
+def table(results: dict[str, Any]) -> list[list[str]]:
+    """The rows of lm-eval's own table: filter, shots, metric, direction, value, ..."""
+    rows = make_table(results).splitlines()[2:]
+    return [[cell.strip() for cell in row.strip("|").split("|")][2:] for row in rows]
+
+
+def test_a_score_stands_beside_lm_evals_own_under_its_name(tmp_path: Path, plain: Run) -> None:
+    """Two results of one task in one table of lm-eval: the same filter and metric in both rows."""
+    exported(plain, tmp_path / "out", **STRICT)
+    results, samples = read(tmp_path / "out" / "budget-8")
+    (point,) = [point for point in plain.curves()[0].points if point.budget == 8]
+    own = {"name": "gsm8k", "alias": "gsm8k", "exact_match,strict-match": 0.5, "exact_match_stderr,strict-match": 0.1}
+    for key, value in (("results", own), ("versions", 3), ("n-shot", 0), ("higher_is_better", {"exact_match": True})):
+        results[key]["gsm8k"] = value
+    results["group_subtasks"]["gsm8k"] = []
+    ours, theirs = table(results)
+    assert ours[:4] == theirs[:4] == ["strict-match", "0", "exact_match", "↑"]
+    assert (float(ours[4]), float(ours[6])) == pytest.approx((point.accuracy, point.se), abs=1e-4)
+    assert (float(theirs[4]), float(theirs[6])) == (0.5, 0.1)
+    assert {(line["filter"], *line["metrics"]) for line in samples} == {("strict-match", "exact_match")}
+    assert sum(line["exact_match"] for line in samples) / 40 == pytest.approx(point.accuracy)
+    assert not any("acc" in line for line in samples)
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ("", "is not METRIC or METRIC,FILTER"),
+        ("acc,", "is not METRIC or METRIC,FILTER"),
+        (",none", "is not METRIC or METRIC,FILTER"),
+        ("a,b,c", "is not METRIC or METRIC,FILTER"),
+        ("</script>", "is not METRIC or METRIC,FILTER"),
+        ("acc\n", "is not METRIC or METRIC,FILTER"),
+        ("doc_id", "means something else in lm-eval's files"),
+        ("thinkcurve,none", "means something else"),
+        ("acc_stderr", "means something else"),
+    ],
+)
+def test_a_name_that_lm_eval_would_read_otherwise_is_refused(given: str, complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        metric_name(given)
+
+
+def test_a_metric_has_no_filter_unless_one_is_named() -> None:
+    assert metric_name("exact_match") == ("exact_match", "none")
+    assert metric_name("exact_match,strict-match") == ("exact_match", "strict-match")
 
 
 class Hub:
@@ -112,7 +167,7 @@ def test_lm_eval_lists_them_and_loads_the_latest(tmp_path: Path, monkeypatch: py
     """lm-eval's loader: it pairs files by their names, loads results with `datasets` and writes a card."""
     import huggingface_hub
 
-    exported(plain, tmp_path / "out")
+    exported(plain, tmp_path / "out", **STRICT)
     root = tmp_path / "out" / "budget-8"
     cards: list[str] = []
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
@@ -124,7 +179,7 @@ def test_lm_eval_lists_them_and_loads_the_latest(tmp_path: Path, monkeypatch: py
     tracker.recreate_metadata_card()
     assert "adder__doubling" in cards[0]
     assert "split: latest" in cards[0]
-    assert '"acc,none"' in cards[0]
+    assert '"exact_match,strict-match"' in cards[0]
 
 
 def test_names_are_read_as_lm_eval_reads_them(tmp_path: Path, plain: Run) -> None:

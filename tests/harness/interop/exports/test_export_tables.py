@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from exported import HOSTILE, content, wishes
 
-from thinkcurve.interop.exports.tables import STARTS, cell, write
+from thinkcurve.interop.exports.spreadsheet import STARTS, cell
+from thinkcurve.interop.exports.tables import write
 from thinkcurve.run import Run
 
 

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import shutil
 import subprocess
 import zipfile
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from inspect_ai_here import PYTHON, needs_inspect
 from thinkcurve.errors import UsageError
 from thinkcurve.interop.imports.assemble import Imported
 from thinkcurve.interop.imports.inspect_archive import ZSTANDARD, read_archive
@@ -23,8 +23,6 @@ from thinkcurve.store import Attempt
 HERE = Path(__file__).parent
 LOGS = HERE / "inspect_logs"
 SUMS = (LOGS / "sums-1024.eval", LOGS / "sums-2048.eval")
-PYTHON = os.environ.get("THINKCURVE_INSPECT_PYTHON")
-"""An interpreter whose environment has inspect-ai, to make logs and to read them."""
 
 
 def imported(*logs: Path, **wishes: Any) -> Imported:
@@ -82,7 +80,7 @@ def test_our_reader_reads_what_inspect_reads() -> None:
     check_against_inspect(LOGS)
 
 
-@pytest.mark.skipif(not PYTHON, reason="THINKCURVE_INSPECT_PYTHON names no interpreter with inspect-ai")
+@needs_inspect
 def test_our_reader_reads_what_the_installed_inspect_writes(tmp_path: Path) -> None:
     script = shutil.copy(HERE / "make_inspect_logs.py", tmp_path)
     subprocess.run([PYTHON or "", script, "logs"], cwd=tmp_path, check=True, capture_output=True)

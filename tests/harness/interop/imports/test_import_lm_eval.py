@@ -290,15 +290,16 @@ async def test_an_export_comes_back_whole(tmp_path: Path) -> None:
     assert [record.spec for record in again.manifest.tasks] == ["doubling"]
 
 
-async def test_an_edited_score_in_an_export_is_noticed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["acc", "exact_match"])
+async def test_an_edited_score_in_an_export_is_noticed(tmp_path: Path, name: str) -> None:
     run = await plain_run(tmp_path / "run", limit=2, budgets=(0,))
-    export(content(run), tmp_path / "out", wishes())
+    export(content(run), tmp_path / "out", wishes(metric=name))
     (samples,) = (tmp_path / "out").rglob("samples_*.jsonl")
     first, *rest = samples.read_text().splitlines()
     edited = json.loads(first)
-    edited["acc"] = 1.0 - edited["acc"]
+    edited[name] = 1.0 - edited[name]
     samples.write_text("\n".join([json.dumps(edited), *rest]) + "\n")
-    with pytest.raises(UsageError, match=r":1: acc .* is not what its verdict"):
+    with pytest.raises(UsageError, match=rf":1: {name} .* is not what its verdict"):
         imported(samples)
     samples.write_text("\n".join([json.dumps(line(0)), *rest]) + "\n")
     with pytest.raises(UsageError, match="mixes samples that thinkcurve exported with others"):
