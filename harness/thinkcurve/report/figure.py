@@ -16,6 +16,7 @@ import msgspec
 from thinkcurve.analysis.curve import Curve, Point
 from thinkcurve.budget import Budget, Control, budget_key, format_budget
 from thinkcurve.errors import UsageError, did_you_mean
+from thinkcurve.report.fitted import Fitted, bands_of, fit_data, fit_layers, fit_notes, key_layers
 from thinkcurve.report.labels import (
     Naming,
     apart,
@@ -39,6 +40,7 @@ from thinkcurve.report.marks import (
     label_layers,
     level_layer,
     note_layer,
+    point_layers,
     pointer_layer,
     x_encoding,
     y_encoding,
@@ -86,17 +88,19 @@ def curve_spec(
     axis: str = "thinking_tokens",
     title: str | None = None,
     look: Look = SCREEN,
+    fitted: Sequence[Fitted] = (),
 ) -> Spec:
     """A Vega-Lite spec that draws ``curves`` in one frame, accuracy against the compute measured by ``axis``.
 
     ``axis`` is one of `AXES`; ``title`` replaces the heading made from what the curves share. A curve without
     points is not drawn but named below the figure. In a look for paper what would stand below is the caption in the
-    spec's ``usermeta``. Raises `UsageError` for an unknown axis, for nothing to draw, and for a curve whose compute on
-    ``axis`` is not known.
+    spec's ``usermeta``. ``fitted``, one for each curve, are drawn in place of lines from point to point. Raises
+    `UsageError` for an unknown axis, for nothing to draw, and for a curve whose compute on ``axis`` is not known.
     """
     scored = [msgspec.structs.replace(c, points=_scored(c)) for c in curves]
     _check(scored, axis)
     drawn = [curve for curve in scored if curve.points]
+    fits = [fit for curve, fit in zip(scored, fitted, strict=True) if curve.points] if fitted else []
     naming = name_curves(drawn)
     is_above = len(drawn) > 1 and look.has_legend
     is_beside = len(drawn) > 1 and not is_above
@@ -105,14 +109,21 @@ def curve_spec(
     left = PAPER_LEFT_PX if look.is_for_paper else LEFT_PX
     width = look.size.width_px - left - RIGHT_PX - right
     height = max(look.size.height_px, height_of_labels(naming.own) if is_beside else 0)
-    scale = fit_scale([_x(p, axis) for c in drawn for p in c.points], width, in_tokens=AXES[axis].in_tokens)
-    top = _top(drawn)
-    notes = _notes(curves, [curve for curve in scored if not curve.points])
-    labels = _label_data(drawn, naming, axis, (scale.at(1 + _LEADER_PX / width), top, height)) if is_beside else {}
+    xs = [_x(p, axis) for c in drawn for p in c.points] + [x for band in bands_of(fits) for x in band.x]
+    scale = fit_scale(xs, width, in_tokens=AXES[axis].in_tokens)
+    top = _top(drawn, fits)
+    notes = _notes(curves, [curve for curve in scored if not curve.points], has_fits=bool(fits))
+    notes[1:1] = fit_notes(
+        [(" · ".join(own), fit) for own, fit in zip(naming.own, fits, strict=False)], AXES[axis].name
+    )
+    ends = _ends(drawn, fits, axis)
+    labels = _label_data(naming, ends, (scale.at(1 + _LEADER_PX / width), top, height)) if is_beside else {}
     legend = fill_legend(naming.own, width) if is_above else []
     levels = _level_data(
         drawn, axis, lambda p: (scale.position(_x(p, axis)) * width, -_share(p.accuracy) / top * height)
     )
+    of_fits = fit_data(fits)
+    lines = fit_layers(of_fits, len(drawn), look) + point_layers(look, len(drawn)) if fits else None
     heading = _heading(drawn, naming, axis, title, look)
     of_paper = PAPER_HEAD_PX + LEGEND_LINE_PX * (1 + legend[-1].row if legend else 0) + (TITLE_PX if title else 0)
     return {
@@ -136,6 +147,7 @@ def curve_spec(
             **labels,
             **({"legend": [e.row_of(scale, width, (0.0, top), height) for e in legend]} if legend else {}),
             **levels,
+            **of_fits,
         },
         "data": {"name": "points"},
         "encoding": {
@@ -146,7 +158,8 @@ def curve_spec(
         "layer": [
             *(label_layers(look, labels_px) if is_beside else ()),
             *(legend_layers(look, len(drawn)) if legend else ()),
-            *curve_layers(look, len(drawn)),
+            *(lines or curve_layers(look, len(drawn))),
+            *key_layers(fits, width, look),
             *((level_layer(look),) if levels else ()),
             pointer_layer(AXES[axis].name),
             *(() if look.is_for_paper else (note_layer(notes, height, look),)),
@@ -205,8 +218,20 @@ _LEADER_CLEARANCE = 0.05
 """Accuracy that a leader keeps from the end of another curve; any nearer, and colour alone joins name and line."""
 
 
-def _top(curves: Sequence[Curve]) -> float:
-    return top_of([max(_share(p.ci_high), _share(p.accuracy)) for c in curves for p in c.points])
+def _top(curves: Sequence[Curve], fits: Sequence[Fitted]) -> float:
+    lines = [high for band in bands_of(fits) for high in band.ci_high]
+    return top_of([max(_share(p.ci_high), _share(p.accuracy)) for c in curves for p in c.points] + lines)
+
+
+def _ends(drawn: Sequence[Curve], fits: Sequence[Fitted], axis: str) -> list[tuple[float, float]]:
+    """Where each curve ends, x and accuracy: at its last point, or where its fitted line goes further."""
+    ends = []
+    for i, curve in enumerate(drawn):
+        last = max(curve.points, key=lambda p: _x(p, axis))
+        band = fits[i].band if fits else None
+        is_line = band is not None and band.x[-1] >= _x(last, axis)
+        ends.append((band.x[-1], band.y[-1]) if band and is_line else (_x(last, axis), _share(last.accuracy)))
+    return ends
 
 
 def top_of(shares: Sequence[float]) -> float:
@@ -269,18 +294,17 @@ def _budget_words(budget: Budget, control: str) -> str:
     return "natural end" if budget is None else f"{budget:,} thinking tokens"
 
 
-def _label_data(drawn: Sequence[Curve], naming: Naming, axis: str, frame: tuple[float, float, int]) -> Spec:
+def _label_data(naming: Naming, ends: Sequence[tuple[float, float]], frame: tuple[float, float, int]) -> Spec:
     """Inline data for the labels in the axes' units; ``frame``: (x where leaders end, top, height in px)."""
     right, top, height = frame
-    ends = [max(c.points, key=lambda p: _x(p, axis)) for c in drawn]
-    labels = place_labels(naming.own, [(1 - _share(e.accuracy) / top) * height for e in ends], height)
+    labels = place_labels(naming.own, [(1 - accuracy / top) * height for _, accuracy in ends], height)
     data: Spec = {"leaders": [], "spots": [], "labels": []}
     for i, (end, label) in enumerate(zip(ends, labels, strict=True)):
         curve = f"c{i}"
         at = [(1 - label.line_px(n) / height) * top for n in range(len(label.lines))]
-        if not _is_hemmed_in(end, ends, axis):
+        if not _is_hemmed_in(end, ends):
             data["leaders"] += [
-                {"curve": curve, "step": 0, "x": _x(end, axis), "at": end.accuracy},
+                {"curve": curve, "step": 0, "x": end[0], "at": end[1]},
                 {"curve": curve, "step": 1, "x": right, "at": at[0]},
             ]
         data["spots"].append({"curve": curve, "at": at[0]})
@@ -303,12 +327,9 @@ def _level_data(drawn: Sequence[Curve], axis: str, place: Callable[[Point], tupl
     return {"levels": rows} if rows else {}
 
 
-def _is_hemmed_in(end: Point, ends: Sequence[Point], axis: str) -> bool:
+def _is_hemmed_in(end: tuple[float, float], ends: Sequence[tuple[float, float]]) -> bool:
     """Whether another curve ends to the right at about the same height: a leader would run through it."""
-    return any(
-        _x(other, axis) > _x(end, axis) and abs(_share(other.accuracy) - _share(end.accuracy)) < _LEADER_CLEARANCE
-        for other in ends
-    )
+    return any(x > end[0] and abs(accuracy - end[1]) < _LEADER_CLEARANCE for x, accuracy in ends)
 
 
 def _heading(drawn: Sequence[Curve], naming: Naming, axis: str, title: str | None, look: Look) -> Spec:
@@ -333,11 +354,11 @@ def _description(drawn: Sequence[Curve], axis: str) -> str:
     return " ".join(sentences)
 
 
-def _notes(curves: Sequence[Curve], empty_curves: Sequence[Curve]) -> list[str]:
+def _notes(curves: Sequence[Curve], empty_curves: Sequence[Curve], *, has_fits: bool = False) -> list[str]:
     """How to read the marks, and what was counted apart."""
     points = [p for c in curves for p in c.points]
     natural = " Diamond: no budget." if any(p.budget is None for p in points) else ""
-    interval = "Shaded" if any(len(c.points) > 1 for c in curves) else "Bar"
+    interval = "Shaded" if any(len(c.points) > 1 for c in curves) and not has_fits else "Bar"
     lines = [
         f"{interval}: 95 % interval over problems. Hollow point: thinking cut off by the budget; "
         f"filled: it ended by itself.{natural}"

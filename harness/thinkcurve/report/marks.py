@@ -141,12 +141,10 @@ def curve_layers(look: Look, n_curves: int) -> list[Spec]:
     """Intervals, lines and points, from back to front; pointing at a curve lets the others step back."""
     band = 0.16 if n_curves <= 2 else 0.12 if n_curves <= 4 else 0.09
     span = {"y": {"field": "low", "type": "quantitative"}, "y2": {"field": "high"}}
-    shape = {"condition": {"test": "datum.is_natural", "value": "diamond"}, "value": "circle"}
-    size = {"condition": {"test": "datum.is_natural", "value": 84 * look.mark}, "value": 58 * look.mark}
     return [
         {
             "mark": {"type": "area", "tooltip": None},
-            "encoding": {**span, "opacity": _emphasis(band, band / 3)},
+            "encoding": {**span, "opacity": emphasis(band, band / 3)},
         },
         {
             "transform": [{"filter": "datum.is_alone"}],
@@ -158,9 +156,18 @@ def curve_layers(look: Look, n_curves: int) -> list[Spec]:
             "encoding": {
                 "order": {"field": "rung", "type": "quantitative"},
                 **dash_encoding(n_curves, look),
-                "opacity": _emphasis(1, 0.2),
+                "opacity": emphasis(1, 0.2),
             },
         },
+        *point_layers(look, n_curves),
+    ]
+
+
+def point_layers(look: Look, n_curves: int) -> list[Spec]:
+    """Points, as full as their attempts thought to their own end, on paper of their own."""
+    shape = {"condition": {"test": "datum.is_natural", "value": "diamond"}, "value": "circle"}
+    size = {"condition": {"test": "datum.is_natural", "value": 84 * look.mark}, "value": 58 * look.mark}
+    return [
         {
             "mark": {"type": "point", "filled": True, "opacity": 1},
             "encoding": {"shape": shape, "size": size, "color": {"value": look.theme.paper}},
@@ -172,13 +179,14 @@ def curve_layers(look: Look, n_curves: int) -> list[Spec]:
                 "size": size,
                 "fill": color_encoding(n_curves, look),
                 "fillOpacity": {"field": "unforced_share", "type": "quantitative", "scale": None},
-                "strokeOpacity": _emphasis(1, 0.3),
+                "strokeOpacity": emphasis(1, 0.3),
             },
         },
     ]
 
 
-def _emphasis(value: float, faded: float) -> Spec:
+def emphasis(value: float, faded: float) -> Spec:
+    """An opacity that fades while another curve is pointed at."""
     return {"condition": {"param": "pointed", "value": value}, "value": faded}
 
 
@@ -243,12 +251,12 @@ def level_layer(look: Look) -> Spec:
         "encoding": {
             "text": {"field": "text", "type": "nominal"},
             "color": {"value": look.theme.muted},
-            "opacity": _emphasis(1, 0.3),
+            "opacity": emphasis(1, 0.3),
         },
     }
 
 
-def note_layer(lines: Sequence[str], height: int, look: Look) -> Spec:
+def note_layer(lines: Sequence[str], height: float, look: Look) -> Spec:
     """Small print below the axis title."""
     return {
         "data": {"values": [{}]},

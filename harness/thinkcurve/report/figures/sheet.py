@@ -16,7 +16,7 @@ from thinkcurve.report.figure import LEFT_PX, PAPER_LEFT_PX, RIGHT_PX, SCHEMA_UR
 from thinkcurve.report.labels import plain
 from thinkcurve.report.legend import LEGEND_LINE_PX, Entry, fill_legend, shorten
 from thinkcurve.report.look import INSET_PX, Look
-from thinkcurve.report.marks import NOTE_LINE_PX, Spec, config
+from thinkcurve.report.marks import NOTE_LINE_PX, Spec, config, note_layer
 
 Rows = list[dict[str, Any]]
 
@@ -124,7 +124,7 @@ def sheet(panels: Sequence[Panel], grid: Grid, look: Look, words: Words, *, lege
             layers += _text("title", title, -top, look, datasets, size=17 if subtitle else 13, weight=600)
             layers += _text("subtitle", shorten(subtitle, _SUBTITLE_CHARS), -top + 25, look, datasets, size=12.5)
         if i == (grid.n_rows - 1) * grid.columns and notes:
-            layers += [_note(notes, grid.height + _FOOT_PX + 6, look)]
+            layers += [note_layer(notes, grid.height, look)]
         shown.append({"width": grid.width, "height": grid.height, "encoding": panel.encoding, "layer": layers})
     return {
         "$schema": SCHEMA_URL,
@@ -227,20 +227,4 @@ def _words(name: str, x: float, y: float, look: Look, *, size: float, baseline: 
             "text": {"field": "text", "type": "nominal"},
             "color": {"value": ink},
         },
-    }
-
-
-def _note(lines: Sequence[str], y: float, look: Look) -> Spec:
-    return {
-        "data": {"values": [{}]},
-        "mark": {
-            "type": "text",
-            "align": "left",
-            "baseline": "top",
-            "fontSize": 11,
-            "lineHeight": NOTE_LINE_PX,
-            "text": list(lines),
-            "dx": -INSET_PX,
-        },
-        "encoding": {"x": {"value": 0}, "y": {"value": y}, "color": {"value": look.theme.muted}},
     }

@@ -26,6 +26,8 @@ WORDS = {
 """Each axis in words, on a button, and as a format of the pages."""
 WIDEST = 0.4
 """The width of a 95 % interval above which an entry gets no place across tasks: 30 problems of one answer have less."""
+FEW, WIDE = 1, 2
+"""Too little data: under half of the problems that others took, an interval wider than `WIDEST`."""
 DIGITS = 4
 """Digits of a figure on a page; the files have all of them."""
 
@@ -79,7 +81,7 @@ def known_axes(entries: tuple[Entry, ...]) -> list[str]:
 
 def notes_of(board: Board) -> list[str]:
     """What a reader must know of a board."""
-    notes = []
+    notes = [f"{board.remark}."] if board.remark else []
     counts = {e.task.n_problems for e in board.entries}
     if len(counts) > 1:
         notes.append(
@@ -87,7 +89,7 @@ def notes_of(board: Board) -> list[str]:
             "two models are told apart by the problems that both have."
         )
     if any(entry.notes for entry in board.entries):
-        notes.append("* An entry with something to know: point at the star, or see the model's page.")
+        notes.append("* An entry with something to know: point at the star, or follow it to the model's page.")
     return notes
 
 
@@ -111,20 +113,24 @@ def _entry(entry: Entry, label: str, model: int, axes: list[str]) -> Json:
 
 
 def _point(point: Point, curve: Curve, axes: list[str]) -> list[Any]:
-    forced = point.forced / point.n_attempts if point.n_attempts and curve.knows_forced(point) else None
-    figures = (point.accuracy, point.ci_low, point.ci_high, forced)
+    figures = (point.accuracy, point.ci_low, point.ci_high, forced_share(point, curve))
     costs = [rounded(getattr(point, axis)) for axis in axes]
     budget = format_budget(point.budget, curve.control)
     is_natural = int(point.budget is None)
     return [budget, *map(share, figures), is_natural, point.n_problems, point.n_samples, *costs]
 
 
+def forced_share(point: Point, curve: Curve) -> float | None:
+    """Of a point's attempts the share whose thinking its budget cut; ``None`` where nobody knows."""
+    return point.forced / point.n_attempts if point.n_attempts and curve.knows_forced(point) else None
+
+
 def points_block(curve: Curve, axes: list[str]) -> list[list[Any]]:
-    """The points of one curve: budget, accuracy, its interval, and a cost an axis."""
+    """The points of one curve: budget, accuracy, its interval, the share that was forced, and a cost an axis."""
     return [
         [
             format_budget(point.budget, curve.control),
-            *map(share, (point.accuracy, point.ci_low, point.ci_high)),
+            *map(share, (point.accuracy, point.ci_low, point.ci_high, forced_share(point, curve))),
             *(rounded(getattr(point, axis)) for axis in axes),
         ]
         for point in curve.points
@@ -140,15 +146,20 @@ def _standing(one: Standing) -> list[Any]:
     return [one.entry, one.rank_low, one.rank_high, *figures, rounded(one.cost)]
 
 
+def matrix_axis(site: Site) -> str:
+    """The measure of compute on which the models stand across tasks: the first of those that most tasks know."""
+    return max(AXES, key=lambda one: sum(one in board.rankings for board in site.boards))
+
+
 def matrix_block(site: Site) -> Json:
     """The models across all tasks: at the middle allowance of each task, on the measure that most tasks know.
 
     Of a model with several entries on a board the latest run stands. Rows go by the mean place by accuracy over all
     boards: a board on which a model does not stand, or with too little data, counts as the place after the last, so
     that neither few problems nor few tasks help. A row is [model, on how many boards it may be first, on how many it
-    stands, cells]; a cell is [accuracy, the best rank it may have, 1 where there is too little data].
+    stands, cells]; a cell is [accuracy, the best rank it may have, why there is too little data: `FEW`, `WIDE` or 0].
     """
-    axis = max(AXES, key=lambda one: sum(one in board.rankings for board in site.boards))
+    axis = matrix_axis(site)
     cells: list[dict[tuple[str, str], _Cell]] = []
     at: list[float | None] = []
     for board in site.boards:
@@ -161,8 +172,8 @@ def matrix_block(site: Site) -> Json:
     for i, page in enumerate(site.models):
         own = [found.get(page.model.identity) for found in cells]
         held = [cell for cell in own if cell is not None]
-        first = sum(cell.rank == 1 and not cell.is_thin for cell in held)
-        row = [None if cell is None else [share(cell.accuracy), cell.rank, int(cell.is_thin)] for cell in own]
+        first = sum(cell.rank == 1 and not cell.thin for cell in held)
+        row = [None if cell is None else [share(cell.accuracy), cell.rank, cell.thin] for cell in own]
         place = sum(known.get(page.model.identity, len(known) + 1) for known in places)
         rows.append((place, -len(held), i, [i, first, len(held), row]))
     return {
@@ -183,8 +194,8 @@ class _Cell(NamedTuple):
     started: str
     accuracy: float
     rank: int
-    is_thin: bool
-    """Whether there is too little data for the entry to be told from anything."""
+    thin: int
+    """Why there is too little data to tell the entry from anything: `FEW`, `WIDE`, or 0 where there is enough."""
 
 
 def _latest(board: Board, ranking: Ranking | None) -> dict[tuple[str, str], _Cell]:
@@ -194,8 +205,8 @@ def _latest(board: Board, ranking: Ranking | None) -> dict[tuple[str, str], _Cel
         entry = board.entries[one.entry]
         known = found.get(entry.model.identity)
         if known is None or entry.started > known.started:
-            is_thin = 2 * n_problems_of(entry) < most or one.ci_high - one.ci_low > WIDEST
-            found[entry.model.identity] = _Cell(entry.started, one.accuracy, one.rank_low, is_thin)
+            thin = FEW if 2 * n_problems_of(entry) < most else WIDE if one.ci_high - one.ci_low > WIDEST else 0
+            found[entry.model.identity] = _Cell(entry.started, one.accuracy, one.rank_low, thin)
     return found
 
 
@@ -206,7 +217,7 @@ def n_problems_of(entry: Entry) -> int:
 
 def _places(found: dict[tuple[str, str], _Cell]) -> dict[tuple[str, str], int]:
     """Places by accuracy of those with enough data: equal accuracies share one."""
-    solid = {identity: cell.accuracy for identity, cell in found.items() if not cell.is_thin}
+    solid = {identity: cell.accuracy for identity, cell in found.items() if not cell.thin}
     return {one: 1 + sum(other > accuracy for other in solid.values()) for one, accuracy in solid.items()}
 
 

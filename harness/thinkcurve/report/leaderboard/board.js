@@ -104,7 +104,7 @@ TC.board = async (host, site, read) => {
     const slots = colours(state.sort === "rank" ? sorted : table.sorted(all, "rank"));
     if (axis()) figure(sorted, slots, front);
     table.draw(sorted, { sort: state.sort, cols: state.cols, slots, pins: state.pins, word, kind, allowance: found ? found.at : null });
-    const out = found && found.out ? ` ${found.out} begin above it and take no part.` : "";
+    const out = found && found.out ? ` ${found.out} ${found.out === 1 ? "begins above it and takes" : "begin above it and take"} no part.` : "";
     told.textContent = found
       ? `${sorted.length} of ${board.entries.length} shown, each given at most ${TC.format(kind, found.at)}${kind === "tokens" ? ` ${word}` : ""} an attempt.${out} ` +
         "Models share a range of ranks where the problems that both answered do not tell them apart."
@@ -133,7 +133,7 @@ TC.board = async (host, site, read) => {
     const select = site.boards.length > 1 ? h("label", {}, "Task ", h("select", { onchange: (event) => open(Number(event.target.value)) },
       site.boards.map((one, i) => h("option", { value: i, selected: one.slug === board.slug }, TC.visible(one.title))))) : null;
     controls.replaceChildren(...[select,
-      state.x && TC.choice("Measure of compute", board.axes.map((one) => ({ value: one, label: site.axes[one].short })), state.x,
+      state.x && TC.choice("Measure of compute", board.axes.map((one) => ({ value: one, label: site.axes[one].word })), state.x,
         (value) => { state.x = value; state.at = null; choices(); show(); }),
       TC.choice("Scale", [{ value: "log", label: "log" }, { value: "linear", label: "linear" }], state.scale,
         (value) => { state.scale = value; show(); }),
@@ -145,7 +145,7 @@ TC.board = async (host, site, read) => {
     const ranks = board.ranks[state.x] || [], found = ranking();
     const all = [...new Set(board.entries.map((e) => e.control))];
     narrowing.replaceChildren(...[
-      found && h("span", { class: "at" }, "at ", TC.choice("Compute that all are given", ranks.map((one) => ({ value: String(one.at), label: TC.format(axis().kind, one.at) })),
+      found && h("span", { class: "at" }, "at most ", TC.choice("Compute that all are given", ranks.map((one) => ({ value: String(one.at), label: TC.format(axis().kind, one.at) })),
         String(found.at), (value) => { state.at = Number(value); show(); }), axis().kind === "tokens" ? ` ${axis().word}` : ""),
       h("input", { type: "search", "aria-label": "Filter by model, engine or run", placeholder: "Filter", value: state.q,
         oninput: (event) => { state.q = event.target.value; show(); } }),

@@ -88,18 +88,19 @@ async def check_submission(
         _of("complete", missing(manifest, records), "every attempt of the study is there"),
         _of("consistent", contradictions(manifest, records), "records agree with each other and with the manifest"),
         _models(manifest),
-        _costs(records),
+        _costs(manifest, records),
     ]
     problems: dict[str, Problem] = {}
-    ids: dict[str, set[str]] = {}
+    of_task: dict[str, dict[str, Problem]] = {}
     for record in manifest.tasks:
         found, own = _problems(manifest, record, data_dir)
         checks.append(found)
         problems |= {problem.id: problem for problem in own}
         if found.outcome == "pass":
-            ids[record.name] = {problem.id for problem in own}
-    if ids:
-        checks.append(_of("problems", strangers(records, ids), "every attempt is at a problem of its task"))
+            of_task[record.name] = {problem.id: problem for problem in own}
+    if of_task:
+        fine = "every attempt is at a problem of its task, of its level and group"
+        checks.append(_of("problems", strangers(records, of_task), fine))
     if any(check.outcome == "fail" for check in checks):
         return Submission(run.name, tuple(checks), seed, len(records.attempts))
     drawn = draw(manifest, records, problems, sample, seed)
@@ -170,10 +171,11 @@ def _models(manifest: Manifest) -> Check:
     return Check("model", "unknown", f"no fingerprint of {', '.join(nameless)}: another run may be of another model")
 
 
-def _costs(records: Records) -> Check:
-    n = n_uncounted(records)
+def _costs(manifest: Manifest, records: Records) -> Check:
+    n, n_local = n_uncounted(manifest, records)
     if n:
-        return Check("costs", "unknown", f"{n:,} attempts have no token ids: their costs are as submitted")
+        odd = f"; {n_local:,} are of a local model, of which a run of ours has them: ask why" if n_local else ""
+        return Check("costs", "unknown", f"{n:,} attempts have no token ids: their costs are as submitted{odd}")
     return Check("costs", "pass", "thinking is counted by its token ids; seconds and joules are as submitted")
 
 

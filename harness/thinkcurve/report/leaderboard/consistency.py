@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from thinkcurve.backend import ModelInfo
 from thinkcurve.budget import Control
 from thinkcurve.compute import flops
-from thinkcurve.problem import REFUSAL, Verdict
+from thinkcurve.problem import REFUSAL, Problem, Verdict
 from thinkcurve.store import Attempt, Manifest, Records, Trace
 from thinkcurve.tariff import Tariff
 
@@ -36,23 +36,37 @@ def missing(manifest: Manifest, records: Records) -> Iterator[str]:
                 yield f"{task.name}: {n:,} of {asked:,} attempts"
 
 
-def strangers(records: Records, problems: Mapping[str, Set[str]]) -> Iterator[str]:
-    """Attempts at what is no problem of their task, a sentence each.
+def strangers(records: Records, problems: Mapping[str, Mapping[str, Problem]]) -> Iterator[str]:
+    """Attempts at what is no problem of their task, or is of another level or group, a sentence each.
 
-    ``problems`` are the ids of each task that could be had here, by its name. Attempts are keyed by model, problem,
-    sample and budget, so that with `missing` and `contradictions` they are the study's, each of them once.
+    ``problems`` are those of each task that could be had here, by its name and theirs. Attempts are keyed by model,
+    problem, sample and budget, so that with `missing` and `contradictions` they are the study's, each of them once.
     """
     for attempt in records.attempts.values():
-        if attempt.task in problems and attempt.problem not in problems[attempt.task]:
+        if attempt.task not in problems:
+            continue
+        problem = problems[attempt.task].get(attempt.problem)
+        if problem is None:
             yield f"{_name(attempt)}: {attempt.task} has no such problem"
+        elif (attempt.level, attempt.group) != (problem.level, problem.group):
+            said, ours = (f"level {level}, group {group!r}"[:120] for level, group in _parts(attempt, problem))
+            yield f"{_name(attempt)}: {said}, and the task says {ours}"
 
 
-def n_uncounted(records: Records) -> int:
-    """How many attempts have no token ids by which their thinking can be counted."""
-    return sum(
-        attempt.control not in CUT_BY_US or not _has_ids(_trace_of(attempt, records))
+def _parts(*of: Attempt | Problem) -> Iterator[tuple[int | None, str | None]]:
+    return ((one.level, one.group) for one in of)
+
+
+def n_uncounted(manifest: Manifest, records: Records) -> tuple[int, int]:
+    """How many attempts have no token ids by which their thinking can be counted, and how many of these are of models
+    that run locally under a budget of ours, of which a run of ours has them."""
+    local = {record.spec for record in manifest.models if record.info.get("is_local") is True}
+    uncounted = [
+        attempt
         for attempt in records.attempts.values()
-    )
+        if attempt.control not in CUT_BY_US or not _has_ids(_trace_of(attempt, records))
+    ]
+    return len(uncounted), sum(attempt.control in CUT_BY_US and attempt.model in local for attempt in uncounted)
 
 
 def contradictions(manifest: Manifest, records: Records) -> Iterator[str]:

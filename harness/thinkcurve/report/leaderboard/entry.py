@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from thinkcurve import __version__
+from thinkcurve.analysis.comparison.sameness import Asked, prints_of
 from thinkcurve.analysis.curve import Curve
+from thinkcurve.analysis.missing import missing_of
 from thinkcurve.analysis.ranking.counts import Counts, counts_of
+from thinkcurve.questions import questions_path
 from thinkcurve.store import Manifest, Warn, journal_path, manifest_path
 from thinkcurve.study import Study
 from thinkcurve.tables import attempts_path, failures_path, traces_path
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from thinkcurve.run import Run
     from thinkcurve.store import ModelRecord, TaskRecord
 
-SCHEMA = 1
+SCHEMA = 2
 """The shape of an `Entry`; another one is made anew."""
 SETTINGS = (
     "samples",
@@ -81,6 +84,7 @@ class Entry(msgspec.Struct, frozen=True):
     """One curve of one run. ``key`` names it for good; ``run`` is the name of the run's directory.
 
     ``counts`` is ``None`` where no attempt came about: nothing can be ranked. ``notes`` say what a reader must know.
+    ``prints`` are the fingerprints of the problems of ``counts``, in their order, where the run says what it asked.
     """
 
     key: str
@@ -96,12 +100,21 @@ class Entry(msgspec.Struct, frozen=True):
     started: str = ""
     finished: str = ""
     notes: tuple[str, ...] = ()
+    prints: tuple[str, ...] | None = None
+
+    @property
+    def asked(self) -> Asked:
+        """What its run asked of the task, as far as it was answered."""
+        task, prints = self.task, {}
+        if self.counts is not None and self.prints is not None:
+            prints = {one: print_ for one, print_ in zip(self.counts.problems, self.prints, strict=False) if print_}
+        return Asked(task.version, task.n_problems, task.fingerprint, prints)
 
 
 def digest_of(run: Path) -> str:
     """16 hex digits of the files that a run is read from."""
     made = hashlib.sha256(f"{SCHEMA} {__version__}".encode())
-    names = [manifest_path(run), journal_path(run)]
+    names = [manifest_path(run), journal_path(run), questions_path(run)]
     names += [] if journal_path(run).exists() else [attempts_path(run), traces_path(run), failures_path(run)]
     for path in names:
         if path.exists():
@@ -122,13 +135,17 @@ def entries_of_run(run: Run, digest: str) -> tuple[Entry, ...]:
     models = {record.spec: record for record in run.manifest.models}
     tasks = {record.name: record for record in run.manifest.tasks}
     grids = {grid.name: grid for grid in run.grids}
+    missing = {(one.model, one.task): f"{one}, not even recorded as failed" for one in missing_of(run)}
     found = []
     for curve in run.curves():
         grid = grids.get((curve.model, curve.task, curve.control))
-        made = _entry(run.manifest, curve, models[curve.model], tasks[curve.task], None if grid is None else grid)
+        made = _entry(run.manifest, curve, models[curve.model], tasks[curve.task], grid)
+        if grid is not None and (prints := prints_of(run, curve.task)):
+            made = msgspec.structs.replace(made, prints=tuple(prints.get(problem, "") for problem in grid.problems))
         name = run.path.resolve().name
         key = hashlib.sha256(f"{digest} {curve.model} {curve.task} {curve.control}".encode()).hexdigest()[:12]
-        found.append(msgspec.structs.replace(made, key=key, run=name))
+        notes = (*made.notes, *filter(None, [missing.get((curve.model, curve.task))]))
+        found.append(msgspec.structs.replace(made, key=key, run=name, notes=notes))
     return tuple(found)
 
 

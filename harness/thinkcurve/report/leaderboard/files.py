@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import html
 import io
 import json
@@ -11,6 +10,7 @@ from typing import Any
 
 from thinkcurve.analysis.curve import COSTS, Point
 from thinkcurve.budget import format_budget
+from thinkcurve.interop.exports.spreadsheet import csv_text
 from thinkcurve.report.leaderboard.entry import Entry
 from thinkcurve.report.leaderboard.site import Board, ModelPage, Site
 from thinkcurve.report.web.page import visible
@@ -22,8 +22,6 @@ TABLES = {
     "leaderboard.json": "both, nested",
 }
 """Files of ``data/``, and what is in each."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""First letters by which a spreadsheet takes a text for a formula."""
 FIGURES = (
     "accuracy",
     "ci_low",
@@ -46,7 +44,7 @@ CHAR_PX = 6.6
 
 
 def point_rows(site: Site) -> Iterator[dict[str, Any]]:
-    """One row a point, figures in full."""
+    """One row a point, figures in full; ``budget`` is tokens, ``none`` for the natural end, or a level of effort."""
     for board in site.boards:
         for entry in board.entries:
             for point in entry.curve.points:
@@ -68,8 +66,7 @@ def _row(board: Board, entry: Entry, point: Point) -> dict[str, Any]:
         "control": entry.curve.control,
         "run": entry.run,
         "started": entry.started,
-        "budget": point.budget,
-        "step": format_budget(point.budget, entry.curve.control),
+        "budget": format_budget(point.budget, entry.curve.control),
         **{name: getattr(point, name) for name in FIGURES},
     }
 
@@ -96,7 +93,7 @@ def rank_rows(site: Site) -> Iterator[dict[str, Any]]:
                         "accuracy": one.accuracy,
                         "ci_low": one.ci_low,
                         "ci_high": one.ci_high,
-                        "spends": one.cost,
+                        "cost": one.cost,
                     }
 
 
@@ -111,21 +108,9 @@ def tables(site: Site) -> Iterator[tuple[str, bytes]]:
 
 
 def csv_of(rows: list[dict[str, Any]]) -> bytes:
-    """Rows as CSV, which a spreadsheet reads without running anything: a text that it would take for a formula gets an
-    apostrophe in front (OWASP, CSV injection)."""
-    out = io.StringIO(newline="")
-    if rows:
-        writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-    return out.getvalue().encode("utf-8", "backslashreplace")
-
-
-def _cell(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    shown = visible(value)
-    return f"'{shown}" if shown.startswith(FORMULA) else shown
+    """Rows as CSV, which a spreadsheet reads without running anything; of control characters the codes are shown."""
+    shown = ({name: visible(v) if isinstance(v, str) else v for name, v in row.items()} for row in rows)
+    return csv_text(list(rows[0]), shown).encode("utf-8", "backslashreplace") if rows else b""
 
 
 def parquet_of(rows: list[dict[str, Any]]) -> bytes:
@@ -133,7 +118,7 @@ def parquet_of(rows: list[dict[str, Any]]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    counts = {"budget", "active_parameters", *(name for name in FIGURES if name.startswith("n_"))}
+    counts = {"active_parameters", *(name for name in FIGURES if name.startswith("n_"))}
     counts |= {"forced", "truncated_answers", "no_answer", "unverified", "failures"}
     figures = set(FIGURES) - counts
     names = list(rows[0]) if rows else []

@@ -16,6 +16,8 @@ TC.expand = (packed) => ({
 TC.matrix = (host, matrix, site) => {
   const { h } = TC;
   const HEAD = 14, NAME = 48;
+  const WHY = [null, "Under half of the problems that others took: too little for a place.",
+    "Its 95 % interval is wider than 40 points: too little for a place."];
   const short = (name, most = HEAD) => { const v = TC.visible(name); return v.length > most ? `${v.slice(0, most - 1)}…` : v; };
   const heads = matrix.boards.map((i, k) => h("th", { scope: "col", class: "num", title: TC.visible(site.boards[i].title) },
     h("a", { href: site.root + site.boards[i].href }, TC.text(short(site.boards[i].title))),
@@ -24,8 +26,8 @@ TC.matrix = (host, matrix, site) => {
     h("th", { scope: "row", class: "model" }, h("a", { href: site.root + site.models[model].href }, TC.text(short(site.models[model].title, NAME)))),
     h("td", { class: "num" }, told ? `${first} of ${told}` : "–"),
     cells.map((cell) => cell === null ? h("td", { class: "num muted" }, "–")
-      : h("td", cell[2] ? { class: "num muted", title: "too little data" } : { class: cell[1] === 1 ? "num lead" : "num" },
-        `${(cell[0] * 100).toFixed(1)}${cell[2] ? " ?" : ""}`))));
+      : h("td", { class: cell[2] ? "num muted" : cell[1] === 1 ? "num lead" : "num", title: WHY[cell[2]] },
+        (cell[0] * 100).toFixed(1), cell[2] ? h("small", {}, "too little data") : null))));
   host.replaceChildren(h("table", { class: "matrix" },
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "model"), h("th", { scope: "col", class: "num" }, "may be first"), heads)),
     h("tbody", {}, rows)));

@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterable
 
 from thinkcurve.analysis.curve import Curve, Point
-from thinkcurve.budget import format_budget
+from thinkcurve.budget import Control, format_budget
 from thinkcurve.report.leaderboard.blocks import (
     WORDS,
     asset,
     axes_block,
     board_block,
     known_axes,
+    matrix_axis,
     matrix_block,
     points_block,
     site_block,
@@ -35,7 +36,7 @@ def index_page(site: Site) -> str:
         + f'<main id="main"><h1>{text(site.title)}</h1>'
         + f"<p class='muted'>{n}. Accuracy against measured compute; intervals hold 95 % and are over problems.</p>"
         + '<div id="board"></div>'
-        + (_ACROSS if many else "")
+        + (_ACROSS.replace("$words", WORDS[matrix_axis(site)][0]) if many else "")
         + _links("Tasks", "tasks", ((f"tasks/{b.slug}.html", b.title) for b in site.boards))
         + _links("Models", "models", ((f"models/{m.slug}.html", m.title) for m in site.models))
         + _files("")
@@ -62,7 +63,8 @@ def task_page(board: Board, site: Site) -> str:
     ]
     body = (
         _top(site, "../", "tasks")
-        + f'<main id="main"><h1>{text(board.title)}</h1>{_facts(facts)}<div id="board"></div>{_files("../")}</main>'
+        + f'<main id="main"><h1>{text(board.title)}</h1>{_facts(facts)}<div id="board"></div>'
+        + f"{_READING}{_files('../')}</main>"
     )
     block = site_block(site, [board], "../")
     return _page(f"{board.title} · {site.title}", body, {"site": block}, {"board-0": board_block(board, site)})
@@ -77,13 +79,17 @@ def model_page(model: ModelPage, site: Site) -> str:
         "axes": axes_block(),
         "known": axes,
         "series": [
-            {"name": name, "points": points_block(entry.curve, axes)}
+            {
+                "name": name,
+                "isCounted": entry.curve.control != Control.EFFORT,
+                "points": points_block(entry.curve, axes),
+            }
             for name, entry in zip(names, model.entries, strict=True)
         ],
     }
     of = model.model
     facts = [
-        ("model", of.name),
+        ("model", "" if of.name == model.title else of.name),
         ("parameters, active", "" if of.active_parameters is None else f"{of.active_parameters:,}"),
         ("fingerprint", of.fingerprint),
         ("revision", of.revision),
@@ -96,6 +102,7 @@ def model_page(model: ModelPage, site: Site) -> str:
         _top(site, "../", "models")
         + f'<main id="main"><h1>{text(model.title)}</h1>{_facts(facts)}'
         + '<div id="controls" class="controls"></div><div id="chart"></div>'
+        + _POINTS
         + "".join(parts)
         + _files("../")
         + "</main>"
@@ -150,7 +157,7 @@ def _standings(board: Board, entry: Entry) -> Iterable[str]:
             if one.entry == place:
                 low, high = one.rank_low, one.rank_high
                 rank = f"{low}" if low == high else f"{low}–{high}"
-                found.append(f"{rank} of {len(ranking.standings)} at {ranking.allowance:,g}")
+                found.append(f"{rank} of {len(ranking.standings)} at {_figure(ranking.allowance, axis or '')}")
     if found and axis:
         yield f"Rank {'; '.join(found)} {WORDS[axis][0]}."
 
@@ -163,16 +170,23 @@ def _points(curve: Curve, name: str) -> str:
     axes = [axis for axis in WORDS if any(getattr(point, axis) is not None for point in curve.points)]
     heads = ["budget", "accuracy, %", "95 % interval", *(WORDS[axis][1] for axis in axes)]
     heads += ["problems × samples", "forced", "no answer", "unverified", "failures"]
-    head = "".join(f'<th scope="col" class="num">{one}</th>' for one in heads)
-    rows = "".join(
-        f"<tr>{''.join(f'<td class=num>{text(cell)}</td>' for cell in _cells(point, curve, axes))}</tr>"
-        for point in curve.points
-    )
+    table = [heads, *(list(_cells(point, curve, axes)) for point in curve.points)]
+    none = [name for name in ("no answer", "unverified", "failures") if _column(table, name) == {"0"}]
+    kept = [i for i, name in enumerate(heads) if name not in none]
+    head = "".join(f'<th scope="col" class="num">{heads[i]}</th>' for i in kept)
+    rows = "".join(f"<tr>{''.join(f'<td class=num>{text(row[i])}</td>' for i in kept)}</tr>" for row in table[1:])
+    told = f"<p class='muted'>None at any budget: {', '.join(none)}.</p>" if none else ""
     label = attribute(f"Points of {name}")
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">'
-        f'<table class="board"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<table class="board points"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{told}'
     )
+
+
+def _column(table: list[list[str]], head: str) -> set[str]:
+    """What stands below a head."""
+    place = table[0].index(head)
+    return {row[place] for row in table[1:]}
 
 
 def _cells(point: Point, curve: Curve, axes: list[str]) -> Iterable[str]:
@@ -198,7 +212,7 @@ def _figure(value: float | None, axis: str) -> str:
     if axis == "flops":
         power = min(max(int(math.log10(value)) // 3, 0), len(PREFIXES) - 1) if value > 0 else 0
         return f"{value / 1000**power:.3g} {PREFIXES[power]}".strip()
-    return f"{value:,.0f}" if 100 <= value < 1e7 else f"{value:.3g}"
+    return f"{value:,.0f}" if value < 1e7 and (value == int(value) or value >= 100) else f"{value:#.3g}"
 
 
 def _top(site: Site, root: str, here: str) -> str:
@@ -240,11 +254,16 @@ def _n(n: int, word: str) -> str:
 
 
 _ACROSS = (
-    "<h2>Across tasks</h2><p>Accuracy in per cent at the middle allowance of each task; rows go by the mean place by "
-    "accuracy, a task not taken counting as last. Green: not told apart from the best, so it may be first. With a "
-    "question mark: too little data for a place (under half of the problems that others took, or an interval of more "
-    "than 40 points); it counts as not taken. Of a model with several runs the latest stands.</p>"
+    "<h2>Across tasks</h2><p>Accuracy in per cent where every model may spend the same: $words an attempt, as many as "
+    "stand below each task, the middle one of its allowances. Green and bold: not told apart from the best, so it may "
+    "be first. –: not taken, or its compute is not known. <em>Too little data</em> (under half of the "
+    "problems that others took, or an interval of more than 40 points) counts as not taken. Rows go by the mean place "
+    "by accuracy, a task not taken counting as last. Of a model with several runs the latest stands.</p>"
     '<div id="across" class="tall" tabindex="0" role="region" aria-label="Models across tasks"></div>'
+)
+_POINTS = (
+    "<p class='muted'>A point is one budget, at what an attempt really spent. Hollow: the budget cut the thinking of "
+    "more than half of the attempts. Diamond: the natural end.</p>"
 )
 _READING = """<section id="reading"><h2>How to read it</h2>
 <p>Every model runs a ladder of thinking budgets; a point is one budget, and its place to the right is what an attempt

@@ -8,12 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from thinkcurve import __version__
 from thinkcurve.analysis.basis.axes import AXES
+from thinkcurve.analysis.comparison.sameness import parted
 from thinkcurve.analysis.ranking.standing import Ranking, rankings
 from thinkcurve.report.leaderboard.entry import Entry, Model, Task, clipped_entry
 
 Ranked = dict[str, list[Ranking]]
 """Rankings by axis."""
+RANKING = 1
+"""To be raised when rankings come out otherwise of the same entries: those that a site keeps are then made anew."""
 SLUG = 40
 """Characters of a name that stand in the name of its page."""
 
@@ -32,30 +36,41 @@ def slug(name: str, *more: str) -> str:
 class Board:
     """All entries of one task: a version of it, on the same problems, or a part of them.
 
-    ``ranked`` are rankings that were made before, by `digest`: those of 200 entries take seconds.
+    ``ranked`` are rankings that were made before, by `digest`: those of 200 entries take seconds. ``remark`` counts
+    what stands on other boards of a task of its name, and says why; ``twin`` numbers boards that differ in nothing
+    else.
     """
 
     task: Task
     entries: tuple[Entry, ...]
-    is_split: bool = False
     ranked: Mapping[str, Ranked] = field(default_factory=dict, repr=False)
+    remark: str = ""
+    twin: int = 0
+
+    @property
+    def is_split(self) -> bool:
+        """Whether there are other boards of a task of its name."""
+        return bool(self.remark)
 
     @cached_property
     def digest(self) -> str:
         """What its rankings rest on."""
-        return hashlib.sha256(" ".join(entry.key for entry in self.entries).encode()).hexdigest()[:16]
+        made = (f"{RANKING} {__version__}", *(entry.key for entry in self.entries))
+        return hashlib.sha256(" ".join(made).encode()).hexdigest()[:16]
 
     @cached_property
     def slug(self) -> str:
         """The name of its page."""
-        return slug(self.task.name, self.task.version, self.task.fingerprint if self.is_split else "")
+        twin = [str(self.twin)] if self.twin else []
+        return slug(self.task.name, self.task.version, self.task.fingerprint if self.is_split else "", *twin)
 
     @cached_property
     def title(self) -> str:
         """Its task, with what tells it from another of that name."""
         if not self.is_split:
             return self.task.name
-        return f"{self.task.name} (version {self.task.version}, {self.task.fingerprint[:6]})"
+        twin = f", {self.twin + 1}" if self.twin else ""
+        return f"{self.task.name} (version {self.task.version}, {self.task.fingerprint[:6]}{twin})"
 
     @cached_property
     def rankings(self) -> Ranked:
@@ -104,14 +119,7 @@ class Site:
 def site_of(entries: Sequence[Entry], title: str = "Leaderboard", ranked: Mapping[str, Ranked] | None = None) -> Site:
     """A site of entries, in an order that does not depend on that of the runs; ``ranked`` as in `Board`."""
     ordered = sorted({entry.key: clipped_entry(entry) for entry in entries}.values(), key=_order)
-    groups: list[list[Entry]] = []
-    for entry in ordered:
-        home = next((group for group in groups if _is_alike(group[0].task, entry.task)), None)
-        groups.append([entry]) if home is None else home.append(entry)
-    names = [group[0].task.name for group in groups]
-    boards = [
-        Board(_largest(group), tuple(group), names.count(group[0].task.name) > 1, ranked or {}) for group in groups
-    ]
+    boards = list(_boards(ordered, ranked or {}))
     boards.sort(key=lambda board: (-len({e.model.identity for e in board.entries}), board.task.name, board.slug))
     models: dict[tuple[str, str], list[Entry]] = {}
     for entry in ordered:
@@ -126,10 +134,19 @@ def _order(entry: Entry) -> tuple[bool, str, str, str, str]:
     return (entry.counts is None, entry.model.name.casefold(), entry.model.spec, entry.curve.control, entry.key)
 
 
-def _is_alike(one: Task, other: Task) -> bool:
-    """Whether two runs asked the same task: of as many problems, their fingerprints have to be the same."""
-    is_other = one.n_problems == other.n_problems and one.fingerprint != other.fingerprint
-    return one.name == other.name and one.version == other.version and not is_other
+def _boards(entries: Sequence[Entry], ranked: Mapping[str, Ranked]) -> Iterable[Board]:
+    """The boards of each task: one for all entries that asked the same problems, or parts of them."""
+    by_task: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_task.setdefault(entry.task.name, []).append(entry)
+    for own in by_task.values():
+        seen: list[tuple[str, str]] = []
+        for members, remark in parted([entry.asked for entry in own], ("entry", "entries")):
+            group = tuple(own[i] for i in members)
+            task = _largest(group)
+            key = (task.version, task.fingerprint)
+            yield Board(task, group, ranked, remark, seen.count(key))
+            seen.append(key)
 
 
 def _largest(group: Sequence[Entry]) -> Task:

@@ -11,13 +11,13 @@ TC.boardTable = (site, on) => {
     rank: { head: "rank", by: (r) => (r.standing ? -r.standing.order : -Infinity), num: true, fixed: true, down: true,
       cell: (r) => (r.standing ? range(r.standing.low, r.standing.high) : "–") },
     model: { head: "model", by: (r) => r.e.label.toLowerCase(), fixed: true, cell: (r) => name(r) },
-    accuracy: { head: (c) => `accuracy at ${c.allowance === null ? "–" : TC.format(c.kind, c.allowance)}`, by: (r) => number(r.standing && r.standing.accuracy), fixed: true, down: true,
-      cell: (r) => (r.standing ? [whisker(r.standing), TC.format("percent", r.standing.accuracy)] : "–"), num: true },
+    accuracy: { head: (c) => `accuracy at ${c.allowance === null ? "–" : TC.format(c.kind, c.allowance)}${c.kind === "tokens" ? ` ${c.word}` : ""}`, by: (r) => number(r.standing && r.standing.accuracy), fixed: true, down: true,
+      cell: (r) => (r.standing ? [whisker(r.standing), h("span", { class: "beside" }, TC.format("percent", r.standing.accuracy))] : "–"), num: true },
     interval: { head: "95 % interval", by: (r) => number(r.standing && r.standing.ciLow), num: true, down: true, shown: true,
       cell: (r) => (r.standing ? `${(r.standing.ciLow * 100).toFixed(1)} – ${(r.standing.ciHigh * 100).toFixed(1)}` : "–") },
-    spends: { head: "spends", by: (r) => number(r.standing && r.standing.cost), num: true, cell: (r, c) => TC.format(c.kind, r.standing && r.standing.cost) },
-    top: { head: "at its largest budget", by: (r) => number(r.top && r.top.y), num: true, down: true, shown: true, cell: (r) => TC.format("percent", r.top && r.top.y) },
-    topcost: { head: (c) => (c.kind === "tokens" ? c.word : "for"), by: (r) => number(r.topCost), num: true, shown: true, cell: (r, c) => TC.format(c.kind, r.topCost) },
+    cost: { head: "cost", by: (r) => number(r.standing && r.standing.cost), num: true, cell: (r, c) => TC.format(c.kind, r.standing && r.standing.cost) },
+    top: { head: "accuracy, largest budget", by: (r) => number(r.top && r.top.y), num: true, down: true, shown: true, cell: (r) => TC.format("percent", r.top && r.top.y) },
+    topcost: { head: (c) => `${c.word}, largest budget`, by: (r) => number(r.topCost), num: true, shown: true, cell: (r, c) => TC.format(c.kind, r.topCost) },
     size: { head: "parameters", by: (r) => number(r.e.size), num: true, down: true, shown: true, cell: (r) => size(r.e.size) },
     problems: { head: "problems × samples", by: (r) => r.e.problems, num: true, down: true, shown: true, cell: (r) => `${r.e.problems.toLocaleString("en")} × ${r.e.samples}` },
     control: { head: "control", by: (r) => r.e.control, cell: (r) => TC.text(r.e.control) },
@@ -33,17 +33,17 @@ TC.boardTable = (site, on) => {
 
   function name(row) {
     const model = site.models[row.e.model];
-    const notes = row.e.notes.length ? h("span", { class: "flag unsure", title: row.e.notes.map(TC.visible).join("; ") }, " *",
-      h("span", { class: "visually-hidden" }, TC.visible(row.e.notes.join("; ")))) : null;
+    const notes = row.e.notes.length ? h("a", { class: "flag unsure", href: `${site.root}${model.href}#${row.e.key}`,
+      title: row.e.notes.map(TC.visible).join("; ") }, " *", h("span", { class: "visually-hidden" }, TC.visible(row.e.notes.join("; ")))) : null;
     const label = TC.visible(row.e.label);
     const shown = label.length > LONGEST ? `${label.slice(0, LONGEST - 1)}…` : label;
     return [h("a", { href: site.root + model.href, title: shown === label ? null : label.slice(0, 500) }, TC.text(shown)), notes];
   }
 
   function whisker(one) {
-    const x = (v) => (v * 96 + 2).toFixed(1);
+    const x = (v) => (v * 90 + 5).toFixed(1);
     return s("svg", { class: "whisker", viewBox: "0 0 100 12", "aria-hidden": "true" },
-      s("line", { class: "rail", x1: 2, x2: 98, y1: 6, y2: 6 }),
+      s("line", { class: "rail", x1: 5, x2: 95, y1: 6, y2: 6 }),
       s("line", { class: "span", x1: x(one.ciLow), x2: x(one.ciHigh), y1: 6, y2: 6 }),
       s("circle", { class: "mark", cx: x(one.accuracy), cy: 6, r: 3.5 }));
   }
@@ -89,7 +89,7 @@ TC.boardTable = (site, on) => {
       h("label", {}, h("input", { type: "checkbox", checked: on_.has(key), onchange: (event) => {
         event.target.checked ? on_.add(key) : on_.delete(key);
         on.columns(Object.keys(COLUMNS).filter((one) => on_.has(one) && !COLUMNS[one].fixed));
-      } }), key === "topcost" ? "its compute" : typeof column.head === "string" ? column.head : key));
+      } }), key === "topcost" ? "compute, largest budget" : typeof column.head === "string" ? column.head : key));
     return h("details", { class: "columns" }, h("summary", {}, "Columns"), h("div", {}, boxes));
   }
 

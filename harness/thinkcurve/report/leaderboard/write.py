@@ -131,12 +131,13 @@ def site_files(site: Site) -> Iterator[tuple[str, bytes]]:
 
 
 def write(folder: Path, title: str, runs: Sequence[Held], pages: dict[str, bytes], ledger: Ledger) -> tuple[int, int]:
-    """Write the files that are new or other than the ledger says, remove those that it has and ``pages`` do not."""
+    """Write the files that are not there as they are to be, whoever changed them, and remove those that the ledger has
+    and ``pages`` do not."""
     digests = {name: hashlib.sha256(data).hexdigest()[:16] for name, data in pages.items()}
     written = 0
     for name, data in pages.items():
         path = folder / name
-        if ledger.files.get(name) == digests[name] and path.exists():
+        if ledger.files.get(name) == digests[name] and _is_as(path, data):
             continue
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -150,6 +151,14 @@ def write(folder: Path, title: str, runs: Sequence[Held], pages: dict[str, bytes
     for name in gone:
         (folder / name).unlink(missing_ok=True)
     return written, len(gone)
+
+
+def _is_as(path: Path, data: bytes) -> bool:
+    """Whether a file holds these bytes, and is one: what a link leads to is not ours to keep."""
+    try:
+        return not path.is_symlink() and path.stat().st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        return False
 
 
 def is_ours(name: str) -> bool:

@@ -79,7 +79,7 @@
     chips.replaceChildren(...filters().map(([name, label, title]) => {
       const count = curve().problems.filter((problem) => passes(problem, name)).length;
       return h("button", { type: "button", value: name, title, "aria-pressed": String(state.filter === name), disabled: !count && state.filter !== name,
-        onclick: () => { state.filter = name; narrow(); } }, `${label} ${count.toLocaleString("en")}`);
+        onclick: () => { state.filter = name; narrow(); } }, `${label} `, h("span", {}, count.toLocaleString("en")));
     }));
     if (focused) chips.querySelector(`[value=${focused}]`)?.focus();
   }

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from thinkcurve.analysis.comparison.contrast import Contrast, Difference
 from thinkcurve.analysis.comparison.exchange import Area, Ratio
 from thinkcurve.budget import format_budget
+from thinkcurve.report.contrast_words import probability, remarks
 from thinkcurve.report.run_report.contents import Compared, Contents
 from thinkcurve.report.run_report.markup import Markup, h, joined, table, tabs
 from thinkcurve.report.run_report.words import (
@@ -14,9 +15,7 @@ from thinkcurve.report.run_report.words import (
     UNKNOWN,
     amount,
     count,
-    named,
     percent,
-    probability,
     signed,
     signed_span,
 )
@@ -34,7 +33,16 @@ def comparison_part(contents: Contents) -> Markup | None:
     if not contents.compared:
         return None
     panels = [(f"{one.new} against {one.base}", _pair(one)) for one in contents.compared]
-    return h("section", h("h2", "Comparison"), tabs("Pair", panels), id="comparison")
+    return h("section", h("h2", "Comparison"), _left_out(contents), tabs("Pair", panels), id="comparison")
+
+
+def _left_out(contents: Contents) -> Markup | None:
+    """How many pairs there are, where not all are shown."""
+    shown = len(contents.compared)
+    if contents.n_pairs <= shown:
+        return None
+    words = f"{shown:,} of {contents.n_pairs:,} pairs are shown; "
+    return h("p", words, h("code", "thinkcurve compare"), " has the others.", class_="notice")
 
 
 def _pair(one: Compared) -> Markup:
@@ -60,7 +68,7 @@ def named_reason(refusal: str) -> str:
 
 def _differences(contrast: Contrast) -> Markup:
     level = f"{100 * (1 - contrast.alpha):g} % interval"
-    heads = ["budget", "base", "new", "difference", level, "", "p", "Holm", "up / down", "detectable"]
+    heads = ["budget", "base", "new", "difference", level, "", "p", "p, Holm", "up / down", "detectable"]
     reach = max(0.01, *(abs(end) for point in contrast.points for end in _ends(point)))
     rows = [
         [
@@ -153,22 +161,11 @@ def _unit(axis: str) -> str:
 
 
 def _points(value: float, low: float | None, high: float | None) -> str:
-    interval = "no interval" if low is None or high is None else f"{100 * low:+.1f} to {100 * high:+.1f}"
+    interval = "no interval" if low is None or high is None else signed_span(low, high)
     return f"{signed(value)} points ({interval})"
 
 
 def _remarks(contrast: Contrast) -> Iterator[str]:
-    """What is not compared, and what is odd about what is."""
-    for side, n in (("base", contrast.n_only_base), ("new", contrast.n_only_new)):
-        if n:
-            yield f"{count(n, 'problem is', 'problems are')} only in {side} and left out."
-    for side, budgets, control in (
-        ("base", contrast.only_base_budgets, contrast.base_control),
-        ("new", contrast.only_new_budgets, contrast.new_control),
-    ):
-        if budgets:
-            yield f"Budgets only in {side}: {named(', '.join(format_budget(b, control) for b in budgets))}."
-    if contrast.n_lost:
-        yield f"{count(contrast.n_lost, 'problem has', 'problems have')} no attempt of one run at some budget."
-    if contrast.n_pairs and contrast.n_same == contrast.n_pairs:
-        yield f"All {contrast.n_pairs:,} answers are the same, word for word: these are the same draws."
+    """What is not compared, and what is odd about what is, as sentences."""
+    for remark in remarks(contrast):
+        yield f"{remark[0].upper()}{remark[1:]}."

@@ -44,12 +44,13 @@ class RunPart:
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """A whole report. ``title`` is the reader's own, if any."""
+    """A whole report. ``title`` is the reader's own, if any. Of ``n_pairs`` pairs of curves some are ``compared``."""
 
     parts: Sequence[RunPart]
     compared: Sequence[Compared] = ()
     title: str = ""
     labels: dict[tuple[int, str, str, str], str] = field(default_factory=dict)
+    n_pairs: int = 0
 
     def label(self, place: int, of: Curve | Surface | Ledger | Strata | Diagnostics) -> str:
         """What tells a curve from the others of the report; ``place`` is that of its run."""

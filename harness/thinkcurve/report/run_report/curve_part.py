@@ -13,9 +13,10 @@ from thinkcurve.report.run_report.markup import Markup, h, joined, table, tabs
 from thinkcurve.report.run_report.words import AXES, UNKNOWN, amount, percent, span
 
 HOW_TO_READ = (
-    "Each point is a budget: the mean of what an attempt really used against its accuracy. Bands are 95 % intervals "
-    "over problems; points of one curve share traces, so neighbours move together. Hollow: the budget cut the "
-    "thinking of at least half of the attempts. Diamond: no budget."
+    "Each point is a budget: the mean of what an attempt really used against its accuracy. Bands, or bars, are 95 % "
+    "intervals over problems, left out where there are more than six curves; points of one curve share traces, so "
+    "neighbours move together. Hollow: the budget cut the thinking of at least half of the attempts. Diamond: no "
+    "budget (none), to the natural end. Point at one to read it; a click shows its problems."
 )
 
 
@@ -67,7 +68,7 @@ def _points(curve: Curve) -> list[dict[str, Any]]:
 
 def _tip(point: Point, curve: Curve) -> list[list[str]]:
     """What is told of a point besides what the chart itself writes of its axis."""
-    problems = f"{point.n_problems:,} x {point.n_samples:,}" if point.n_samples > 1 else f"{point.n_problems:,}"
+    problems = f"{point.n_problems:,} × {point.n_samples:,}" if point.n_samples > 1 else f"{point.n_problems:,}"
     rows = {
         "effort" if curve.control == Control.EFFORT else "budget": _budget(point, curve),
         "accuracy": f"{percent(point.accuracy)} ({span(point.ci_low, point.ci_high)})",
@@ -90,9 +91,7 @@ def _share(n: int, point: Point) -> str:
 
 
 def _budget(point: Point, curve: Curve) -> str:
-    if curve.control == Control.EFFORT or point.budget is not None:
-        return format_budget(point.budget, curve.control)
-    return "natural end"
+    return format_budget(point.budget, curve.control)
 
 
 def _table(curve: Curve) -> Markup:

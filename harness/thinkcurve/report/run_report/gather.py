@@ -9,7 +9,7 @@ from thinkcurve.analysis.basis.axes import ledgers_of
 from thinkcurve.analysis.basis.grid import Grid
 from thinkcurve.analysis.behaviour.diagnostics import diagnostics_of
 from thinkcurve.analysis.comparison.compare import Comparison, compare
-from thinkcurve.analysis.items.strata import Strata, strata_of
+from thinkcurve.analysis.items.strata import strata_of_runs
 from thinkcurve.analysis.parallel.surface import Surface, surface_of
 from thinkcurve.errors import UsageError
 from thinkcurve.report.run_report.contents import Compared, Contents, RunPart, labels_of, names_of
@@ -33,13 +33,14 @@ def contents_of(runs: Sequence[Run], *, title: str = "") -> Contents:
             curves=run.curves(),
             surfaces=[_surface(grid) for grid in run.grids],
             ledgers=ledgers_of(run.attempts, run.traces),
-            strata=_strata(run, runs),
+            strata=strata,
             diagnostics=[diagnostics_of(grid, run.traces) for grid in run.grids],
         )
-        for run, name in zip(runs, names_of(runs), strict=True)
+        for run, name, strata in zip(runs, names_of(runs), strata_of_runs(runs), strict=True)
     ]
     labels = labels_of(parts)
-    return Contents(parts, _compared(parts, labels), title, labels)
+    pairs = list(_pairs(labels))
+    return Contents(parts, _compared(parts, labels, pairs[:MOST_PAIRS]), title, labels, len(pairs))
 
 
 def _surface(grid: Grid) -> Surface:
@@ -52,25 +53,11 @@ def _is_priced(grid: Grid, axis: str) -> bool:
     return all(costs[:, at][grid.is_drawn[:, at]].sum() > 0 for at in range(len(grid.budgets)))
 
 
-def _strata(run: Run, runs: Sequence[Run]) -> list[Strata]:
-    """The strata of a run; models of all runs tell each other's difficulty on tasks of one name and version."""
-    found = []
-    for grid in run.grids:
-        version = _version(run, grid.task)
-        alike = [one for one in runs if _version(one, grid.task) == version]
-        found += strata_of(grid, [other for one in alike for other in one.grids if other.task == grid.task])
-    return found
-
-
-def _version(run: Run, task: str) -> str:
-    return next((record.version for record in run.manifest.tasks if record.name == task), "")
-
-
-def _compared(parts: Sequence[RunPart], labels: dict[Key, str]) -> list[Compared]:
-    """Each curve against the first of its task."""
+def _compared(parts: Sequence[RunPart], labels: dict[Key, str], pairs: Sequence[tuple[Key, Key]]) -> list[Compared]:
+    """The second curve of each pair against the first."""
     made: dict[tuple[int, int, str, str], Comparison | str] = {}
     found = []
-    for base, new in list(_pairs(labels))[:MOST_PAIRS]:
+    for base, new in pairs:
         key = (base[0], new[0], base[1], new[1])
         if key not in made:
             made[key] = _comparison(parts[base[0]].run, parts[new[0]].run, base[1], new[1])
@@ -85,6 +72,7 @@ def _compared(parts: Sequence[RunPart], labels: dict[Key, str]) -> list[Compared
 
 
 def _pairs(labels: dict[Key, str]) -> Iterator[tuple[Key, Key]]:
+    """The first curve of each task with each other one of it."""
     first: dict[str, Key] = {}
     for key in labels:
         if key[2] in first:

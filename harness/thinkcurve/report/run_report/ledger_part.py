@@ -53,7 +53,7 @@ def _tables(ledger: Ledger) -> Markup:
 
 
 def _spending(ledger: Ledger) -> Markup:
-    heads = ["in all", "alone", "spent", "on traces", "on answers", "spent / alone"]
+    heads = ["measure", "alone", "spent", "on traces", "on answers", "spent / alone"]
     rows = [
         [
             AXES[one.axis].name,

@@ -77,8 +77,8 @@ def _manifest(manifest: Manifest) -> Markup:
             [joined([h("h3", f"Model: {named(one.spec)}"), pairs(_model(one))]) for one in manifest.models],
             [joined([h("h3", f"Task: {named(one.name)}"), pairs(_task(one))]) for one in manifest.tasks],
             h("h3", "Machine and versions"),
-            [_sitting(one, "answers made") for one in manifest.sittings[-1:]],
-            [_sitting(one, "judged again") for one in manifest.regrades[-1:]],
+            [_sitting(one, "When the answers were made:") for one in manifest.sittings[-1:]],
+            [_sitting(one, "When they were judged again:") for one in manifest.regrades[-1:]],
             h(
                 "details",
                 h("summary", "The manifest, whole"),

@@ -35,7 +35,11 @@ def overview(contents: Contents) -> Markup:
         [
             h("h1", title_of(contents)),
             [h("p", _line(part, len(contents.parts) > 1), class_="muted runline") for part in contents.parts],
-            [h("p", note, class_="notice") for part in contents.parts for note in _missing(part)],
+            [
+                h("p", note, class_="notice")
+                for part in contents.parts
+                for note in _missing(part, len(contents.parts) > 1)
+            ],
             h("div", tiles, class_="tiles"),
             h("p", f"{count(left, 'more curve')} below.", class_="muted note") if left else None,
         ]
@@ -56,7 +60,7 @@ def _line(part: RunPart, has_name: bool) -> str:
     words = [
         part.name if has_name else "",
         f"control {plain(manifest.study.control)}",
-        count(n_problems, "problem") + (f" x {manifest.study.samples} samples" if manifest.study.samples > 1 else ""),
+        count(n_problems, "problem") + (f" × {manifest.study.samples} samples" if manifest.study.samples > 1 else ""),
         count(len(part.run.attempts), "attempt"),
         _day(manifest.finished or (sitting.started if sitting else "")),
         f"thinkcurve {plain(sitting.versions['thinkcurve'])}" if sitting and "thinkcurve" in sitting.versions else "",
@@ -69,12 +73,12 @@ def _day(moment: str) -> str:
     return plain(moment[:10]) if moment else ""
 
 
-def _missing(part: RunPart) -> Iterator[str]:
+def _missing(part: RunPart, has_name: bool) -> Iterator[str]:
     """What a reader must know first: a run that is not all there."""
     manifest, study = part.run.manifest, part.run.manifest.study
     asked = len(manifest.models) * sum(task.n_problems for task in manifest.tasks) * study.samples * len(study.budgets)
     n, n_failed = len(part.run.attempts), len(part.run.failures)
-    of = f" of {part.name}"
+    of = f" of {part.name}" if has_name else ""
     if manifest.finished is None:
         rest = f": {n:,} of {asked:,} attempts" if n < asked else ""
         yield f"This run{of} is not finished{rest}. The figures are of what is there."
@@ -94,7 +98,8 @@ def _tile(label: str, curve: Curve) -> Markup:
         "div",
         h("span", label, class_="muted"),
         h("b", percent(last.accuracy)),
-        h("p", f"{span(last.ci_low, last.ci_high)} at {_budget(last, curve)}{_cost(last)}"),
+        h("p", f"at {_budget(last, curve)}{_cost(last)}"),
+        h("p", f"95 % interval {span(last.ci_low, last.ci_high)}"),
         rise,
         class_="tile",
     )
@@ -103,7 +108,7 @@ def _tile(label: str, curve: Curve) -> Markup:
 def _budget(point: Point, curve: Curve) -> str:
     if curve.control == Control.EFFORT:
         return f"effort {format_budget(point.budget, curve.control)}"
-    return "the natural end" if point.budget is None else f"budget {point.budget:,}"
+    return "the natural end" if point.budget is None else f"budget {point.budget}"
 
 
 def _cost(point: Point) -> str:

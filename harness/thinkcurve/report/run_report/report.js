@@ -44,11 +44,11 @@ const Report = (() => {
         ? `Not drawn, as their ${axis.name} are not known: ${undrawn.map((one) => TC.visible(one.name)).join(", ")}.` : "";
       return {
         label: `Accuracy against ${axis.name} an attempt, ${data.curves.map((one) => TC.visible(one.name)).join("; ")}.`,
-        x: { title: `${axis.name} an attempt`, kind: axis.kind, log: state.isLog },
+        x: { title: `mean ${axis.name} an attempt${state.isLog ? ", log scale" : ""}`, kind: axis.kind, log: state.isLog },
         y: { title: "accuracy, %" },
         legend: data.curves.length > 6,
         series: data.curves.map((one, slot) => ({
-          name: one.name, slot, line: true, band: true,
+          name: one.name, slot, line: true, band: data.curves.length <= 4, bars: data.curves.length <= 6,
           points: one.points.filter((point) => point.costs[axis.value] !== null).map((point) => ({
             x: point.costs[axis.value], y: point.y, low: point.low, high: point.high, hollow: point.hollow, diamond: point.diamond,
             tip: [[axis.name, TC.format(axis.kind, point.costs[axis.value])], ...point.tip],

@@ -25,8 +25,8 @@ MOST_BYTES = 1_900_000
 LINKS = {
     "curve": "Curve",
     "comparison": "Comparison",
-    "surface": "Surface",
-    "strata": "Strata",
+    "surface": "Longer or more",
+    "strata": "Kinds of problem",
     "costs": "Costs",
     "wrong": "What went wrong",
     "problems": "Problems",

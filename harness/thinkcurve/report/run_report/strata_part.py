@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from thinkcurve.analysis.items.strata import Cell, Strata, Stratum
 from thinkcurve.budget import format_budget
+from thinkcurve.report.labels import plain
 from thinkcurve.report.run_report.contents import Contents
 from thinkcurve.report.run_report.heat import heat_cell, heat_table
 from thinkcurve.report.run_report.markup import Markup, h, tabs
@@ -32,8 +33,13 @@ def strata_part(contents: Contents) -> Markup | None:
         return None
     return h(
         "section",
-        h("h2", "Which problems"),
-        h("p", "Accuracy in %, with its 95 % interval. The bolder the colour, the higher.", class_="muted"),
+        h("h2", "Accuracy by kind of problem"),
+        h(
+            "p",
+            "Accuracy in % at each budget of the ladder (a column each), with its 95 % interval. The bolder the "
+            "colour, the higher.",
+            class_="muted",
+        ),
         tabs("Curve", panels),
         id="strata",
     )
@@ -41,7 +47,7 @@ def strata_part(contents: Contents) -> Markup | None:
 
 def _table(strata: Strata) -> Markup:
     if strata.reason:
-        return h("p", strata.reason, class_="muted note")
+        return h("p", " ".join([f"{strata.reason}.", *_notes(strata)]), class_="muted note")
     largest = sorted(strata.strata, key=lambda each: -each.n_problems)[:MOST_ROWS]
     shown = [each for each in strata.strata if each in largest]
     heads = [HEADS[strata.by], "problems", *(format_budget(b, strata.control) for b in strata.budgets)]
@@ -69,4 +75,8 @@ def _note(strata: Strata, n_shown: int) -> str:
         words.append(f"{strata.n_unplaced:,} problems belong to no stratum.")
     if n_shown < len(strata.strata):
         words.append(f"The {n_shown} largest of {len(strata.strata)}.")
-    return " ".join(word for word in words if word)
+    return " ".join([*(word for word in words if word), *_notes(strata)])
+
+
+def _notes(strata: Strata) -> list[str]:
+    return [f"{plain(note)}." for note in strata.notes]

@@ -27,6 +27,8 @@ EXPLAINED = (
 def surface_part(contents: Contents) -> Markup | None:
     """A heat map for each curve and way of making one answer of k; nothing where every problem has one sample."""
     found = [(contents.label(i, s), s) for i, part in enumerate(contents.parts) for s in part.surfaces]
+    order = [contents.label(i, c) for i, part in enumerate(contents.parts) for c in part.curves]
+    found.sort(key=lambda one: order.index(one[0]) if one[0] in order else len(order))
     panels = [(label, _surface(surface)) for label, surface in found if surface.n_samples > 1]
     if not panels:
         return None
@@ -35,7 +37,8 @@ def surface_part(contents: Contents) -> Markup | None:
         h("h2", "Longer or more: budget against samples"),
         h(
             "p",
-            "Accuracy in %, with its 95 % interval over problems. The bolder the colour, the higher.",
+            "Accuracy in % of one answer made of k samples, with its 95 % interval over problems. The bolder the "
+            "colour, the higher.",
             class_="muted",
         ),
         tabs("Curve", panels),
@@ -87,7 +90,7 @@ def _uses(uses: Uses, surface: Surface) -> Markup:
     left = f" {uses.n_left_out:,} problems without all budgets are left out." if uses.n_left_out else ""
     return joined(
         [
-            h("h3", f"Best use of so many {AXES[uses.axis].name} a problem, as budget x k"),
+            h("h3", f"Best use of an allowance of {AXES[uses.axis].name} a problem, as budget × samples"),
             table("Best use of an allowance", heads, rows, note=EXPLAINED + left),
         ]
     )
@@ -98,7 +101,7 @@ def _choice(choice: Choice | None, control: str) -> Markup:
         return h("td", UNKNOWN, class_="num")
     of = choice.accuracy
     ends = f"{percent(of.value)} ({span(of.ci_low, of.ci_high)})"
-    return h("td", f"{format_budget(choice.budget, control)} x {choice.k}", h("small", ends), class_="num")
+    return h("td", f"{format_budget(choice.budget, control)} × {choice.k}", h("small", ends), class_="num")
 
 
 def _gain(row: Allowance) -> list[str | Markup]:

@@ -44,13 +44,13 @@ def span(low: float | None, high: float | None) -> str:
 
 
 def signed(share: float | None) -> str:
-    """A difference of shares in points, with its sign."""
-    return UNKNOWN if share is None else f"{100 * share:+z.1f}"
+    """A difference of shares in points, with its sign; a minus as wide as a plus."""
+    return UNKNOWN if share is None else f"{100 * share:+z.1f}".replace("-", "−")
 
 
 def signed_span(low: float | None, high: float | None) -> str:
     """The ends of an interval of a difference, in points."""
-    return UNKNOWN if low is None or high is None else f"{100 * low:+z.1f} – {100 * high:+z.1f}"
+    return UNKNOWN if low is None or high is None else f"{signed(low)} to {signed(high)}"
 
 
 def amount(value: float | None, axis: str) -> str:
@@ -63,25 +63,21 @@ def amount(value: float | None, axis: str) -> str:
         return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
     if axis == "flops" or value >= 100_000:
         return scaled(value)
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 99.95 or value == 0 else f"{value:#.3g}"
 
 
 def scaled(value: float) -> str:
     """A number of three digits with its SI prefix: ``1.23 M``."""
     for size, prefix in PREFIXES:
         if value >= size * 0.9995:
-            return f"{_three_digits(value / size)} {prefix}"
-    return _three_digits(value)
+            return f"{three_digits(value / size)} {prefix}"
+    return three_digits(value)
 
 
-def _three_digits(value: float) -> str:
+def three_digits(value: float) -> str:
+    """A number below 1,000 with three digits that count, and no exponent."""
     decimals = 2 if value < 9.995 else 1 if value < 99.95 else 0
     return f"{value:.{decimals}f}"
-
-
-def probability(p: float) -> str:
-    """A p-value with three decimals."""
-    return "<.001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 1 else "1"
 
 
 def count(n: float, one: str, many: str | None = None) -> str:

@@ -139,15 +139,21 @@ def is_locked(path: Path) -> bool | None:
     """Whether a process holds a file's ``flock``, from the kernel's own list; ``None`` where that cannot be told.
 
     Only processes that this one can see are in the list (https://man7.org/linux/man-pages/man5/proc_locks.5.html).
-    The lock itself is never tried for: a run that begins at that moment would be refused.
+    The lock itself is never tried for: a run that begins at that moment would be refused. Nor can it be told where a
+    file of the same number on another device is locked: some file systems (btrfs) list devices that ``stat`` does not
+    name, so that it may be this one.
     """
     try:
-        inode = path.stat().st_ino
+        status = path.stat()
         locks = Path("/proc/locks").read_text(encoding="ascii", errors="replace")
     except OSError:
         return None
-    fields = (line.split() for line in locks.splitlines())
-    return any("FLOCK" in line and any(field.endswith(f":{inode}") for field in line) for line in fields)
+    files = [
+        field for line in locks.splitlines() if " FLOCK " in line for field in line.split() if field.count(":") == 2
+    ]
+    if f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}" in files:
+        return True
+    return None if any(file.endswith(f":{status.st_ino}") for file in files) else False
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

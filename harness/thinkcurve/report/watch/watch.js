@@ -45,7 +45,7 @@
   function tiles(now) {
     const share = now.total ? Math.floor((100 * now.done) / now.total) : 0;
     const found = [tile("done", `${share} %`, `${count(now.done)} of ${count(now.total)}`)];
-    if (!now.finished) found.push(tile("left, at this pace", now.left_s === null ? "–" : clock(now.left_s)));
+    if (!now.finished) found.push(tile("left, at this pace", now.left_s === null ? "–" : clock(now.left_s), now.left_s === null || now.left_s >= 48 * 3600 ? null : now.left_s >= 3600 ? "hours:minutes:seconds" : "minutes:seconds"));
     found.push(tile("generated", now.tokens_per_s === null ? "–" : `${format("tokens", Math.round(now.tokens_per_s))} tokens/s`,
       soFar(now, `${format("tokens", now.generated_tokens)} tokens`)));
     if (now.usd_spent !== null)
@@ -64,23 +64,24 @@
     const keys = [...new Map(now.cells.map((cell) => [JSON.stringify([cell.model, cell.task]), cell])).values()];
     const several = new Set(keys.map((key) => key.model)).size > 1;
     const series = keys.map((key, slot) => ({
-      name: several ? `${key.model} · ${key.task}` : key.task, slot, line: true, band: true,
+      name: several ? `${key.model} · ${key.task}` : key.task, slot, line: true, band: keys.length <= 4, bars: keys.length <= 6,
       points: cells.filter((cell) => cell.model === key.model && cell.task === key.task).map((cell) => ({
         x: cell.thinking_tokens, y: cell.accuracy, low: cell.ci_low, high: cell.ci_high,
+        hollow: 2 * cell.forced >= cell.graded, diamond: cell.budget === null,
         tip: [["budget", cell.budget_name], [soFar(now, "accuracy"), format("percent", cell.accuracy)],
           ["95 % interval", `${format("percent", cell.ci_low)} to ${format("percent", cell.ci_high)}`],
           ["thinking tokens", format("tokens", cell.thinking_tokens)], ["problems", count(cell.n_problems)]],
       })),
     }));
-    const spec = { label: `${soFar(now, "Accuracy")} against mean thinking tokens.`, series, legend: several,
-      x: { title: "mean thinking tokens", kind: "tokens", log: true }, y: { title: `${soFar(now, "accuracy")}, %`, kind: "percent" } };
+    const spec = { label: `${soFar(now, "Accuracy")} against mean thinking tokens.`, series, legend: series.length > 6,
+      x: { title: "mean thinking tokens an attempt, log scale", kind: "tokens", log: true }, y: { title: `${soFar(now, "accuracy")}, %`, kind: "percent" } };
     if (!chart) chart = TC.chart(place("chart"), spec);
     else if (!place("chart").matches(":hover, :focus-within")) chart.draw(spec);
   }
 
   const part = (done, of) => h("span", { class: "part" },
     s("svg", { viewBox: "0 0 88 8", "aria-hidden": "true" }, s("rect", { class: "of", width: 88, height: 8, rx: 4 }),
-      s("rect", { class: "is", width: of ? Math.min(88, (88 * done) / of) : 0, height: 8, rx: 4 })), `${count(done)} / ${count(of)}`);
+      s("rect", { class: "is", width: of ? Math.min(88, (88 * done) / of) : 0, height: 8, rx: 4 })), h("b", {}, `${count(done)} / ${count(of)}`));
 
   function table(now) {
     const heads = ["budget", "graded", "accuracy", "95 % interval", "thinking", "forced", "no answer", "unverified"];

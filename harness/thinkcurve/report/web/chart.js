@@ -12,7 +12,7 @@ TC.chart = (host, first) => {
   const { h, s } = TC;
   const PAD = { left: 50, right: 16, top: 30, bottom: 44 };
   const off = new Set();
-  let spec = first, at = null, places = [];
+  let spec = first, at = null, places = [], groups = new Map();
   const tip = h("div", { class: "tip hidden", role: "status" });
   const frame = h("div", { class: "chart" });
   host.replaceChildren(frame, tip);
@@ -64,7 +64,7 @@ TC.chart = (host, first) => {
     const lines = shown();
     const isNamed = !spec.legend && spec.series.length > 1 && total >= 560;
     const longest = Math.max(0, ...spec.series.filter(isEnding).map((one) => TC.visible(one.name).length));
-    const names = isNamed ? Math.min(190, 18 + 7.2 * longest) : 0;
+    const names = isNamed ? Math.min(total >= 900 ? 260 : 200, 30 + 7.4 * longest) : 0;
     const width = total - PAD.left - PAD.right - names;
     const height = Math.min(420, Math.max(240, Math.round(width * 0.46)));
     const points = lines.flatMap((one) => one.points);
@@ -78,12 +78,13 @@ TC.chart = (host, first) => {
     svg.append(plot);
     axes(plot, x, y, top, width, height);
     places = [];
+    groups = new Map();
     for (const one of lines) series(plot, one, x.to, y);
     if (spec.front && spec.front.length) {
       const d = spec.front.map(([fx, fy], i) => (i ? `H${x.to(fx)}V${y(fy)}` : `M${x.to(fx)} ${y(fy)}`)).join("");
       plot.append(s("path", { class: "front", d: `${d}H${width}` }));
     }
-    if (isNamed) endNames(plot, lines, x.to, y, width, height);
+    if (isNamed) endNames(plot, lines, y, width, height, Math.floor((names - 28) / 7.4));
     frame.replaceChildren(svg);
     if (spec.legend || (!isNamed && spec.series.length > 1)) frame.append(legend(spec.series.filter(isEnding)));
     listen(svg, total);
@@ -113,7 +114,10 @@ TC.chart = (host, first) => {
     if (one.band && banded.length > 1)
       g.append(s("path", { class: "band", d: `${path([...banded.map((p) => [x(p.x), y(p.high)]),
         ...[...banded].reverse().map((p) => [x(p.x), y(p.low)])])}Z` }));
-    else for (const p of one.bars === false ? [] : banded) g.append(s("line", { class: "bar", x1: x(p.x), x2: x(p.x), y1: y(p.low), y2: y(p.high) }));
+    // Where points stand above each other a band says nothing of them.
+    const isAbove = (p) => banded.some((other) => other !== p && Math.abs(x(other.x) - x(p.x)) < 6);
+    const barred = one.band && banded.length > 1 ? banded.filter(isAbove) : one.bars === false ? [] : banded;
+    for (const p of barred) g.append(s("line", { class: "bar", x1: x(p.x), x2: x(p.x), y1: y(p.low), y2: y(p.high) }));
     if (one.line && points.length > 1)
       g.append(s("path", { class: `line${one.slot >= 8 ? ` dash${1 + (Math.floor(one.slot / 8) - 1) % 2}` : ""}`, d: path(points.map((p) => [x(p.x), y(p.y)])) }));
     for (const p of points) {
@@ -126,10 +130,17 @@ TC.chart = (host, first) => {
       places.push({ x: px + PAD.left, y: py + PAD.top, dot, point: p, series: one });
     }
     plot.append(g);
+    groups.set(one, g);
   }
 
-  // Names where lines end, pushed apart; a name keeps its height order.
-  function endNames(plot, lines, x, y, width, height) {
+  // A name that is too long loses its middle: what tells names apart stands at either end.
+  const fitted = (name, room) => {
+    const chars = [...name], head = Math.ceil(room * 0.4);
+    return chars.length <= room ? name : `${chars.slice(0, head).join("")}…${chars.slice(head + 1 - room).join("")}`;
+  };
+
+  // Names where lines end, each with its colour, pushed apart; a name keeps its height order.
+  function endNames(plot, lines, y, width, height, room) {
     const ends = lines.filter((one) => one.points.length && isEnding(one)).map((one) => {
       const last = one.points.reduce((a, b) => (b.x >= a.x ? b : a));
       return { one, at: y(last.y) };
@@ -138,25 +149,32 @@ TC.chart = (host, first) => {
     ends.forEach((end, i) => { if (i) end.at = Math.max(end.at, ends[i - 1].at + gap); });
     for (let i = ends.length - 1, floor = height; i >= 0; i--, floor -= gap) ends[i].at = Math.min(ends[i].at, floor);
     for (const end of ends) {
-      const name = TC.visible(end.one.name);
-      plot.append(s("text", { class: `name s${end.one.slot % 8}`, x: width + 12, y: end.at + 4 },
-        name.length > 24 ? `${name.slice(0, 23)}…` : name));
+      plot.append(s("circle", { class: `key s${end.one.slot % 8}`, cx: width + 15, cy: end.at, r: 4 }),
+        s("text", { class: "name", x: width + 24, y: end.at + 4 }, fitted(TC.visible(end.one.name), room)));
     }
   }
 
   function legend(named) {
     return h("ul", { class: "legend", "aria-label": "Curves" }, named.map((one) =>
-      h("li", {}, h("button", { type: "button", "aria-pressed": String(!off.has(one.name)), onclick: () => {
+      h("li", {}, h("button", { type: "button", "aria-pressed": String(!off.has(one.name)), title: "Show or hide", onclick: () => {
         off.has(one.name) ? off.delete(one.name) : off.add(one.name);
+        const place = named.indexOf(one);
         draw();
-      } }, s("svg", { viewBox: "0 0 22 10", class: `s${one.slot % 8}`, "aria-hidden": "true" },
+        frame.querySelectorAll(".legend button")[place]?.focus();
+      }, onpointerenter: () => stress(one), onpointerleave: () => stress(null), onfocus: () => stress(one), onblur: () => stress(null) }, s("svg", { viewBox: "0 0 22 10", class: `s${one.slot % 8}`, "aria-hidden": "true" },
         s("line", { class: `line${one.slot >= 8 ? " dash1" : ""}`, x1: 0, x2: 22, y1: 5, y2: 5 }),
         s("circle", { class: "dot", cx: 11, cy: 5, r: 4 })), TC.text(one.name)))));
+  }
+
+  // Of many curves the one that is looked at stands out.
+  function stress(one) {
+    for (const [other, g] of groups) g.classList.toggle("dim", groups.has(one) && groups.size > 3 && other !== one);
   }
 
   function show(place) {
     if (at) at.dot.classList.remove("at");
     at = place;
+    stress(place ? place.series : null);
     if (!place) { tip.classList.add("hidden"); return; }
     place.dot.classList.add("at");
     tip.replaceChildren(h("strong", {}, TC.text(place.series.name)), h("dl", {},
@@ -169,7 +187,10 @@ TC.chart = (host, first) => {
   }
 
   function listen(svg, total) {
-    svg.addEventListener("pointermove", (event) => {
+    // A finger's first tap shows a point, its second goes where the point leads.
+    let isFirstTap = false;
+    const look = (event) => {
+      const before = at;
       const box = svg.getBoundingClientRect(), scale = total / box.width;
       const px = (event.clientX - box.left) * scale, py = (event.clientY - box.top) * scale;
       let best = null, least = 40 * 40;
@@ -178,10 +199,13 @@ TC.chart = (host, first) => {
         if (d < least) { least = d; best = place; }
       }
       show(best);
-    });
-    svg.addEventListener("pointerleave", () => show(null));
+      isFirstTap = event.pointerType === "touch" && event.type === "pointerdown" && best !== before;
+    };
+    svg.addEventListener("pointermove", (event) => { if (event.pointerType !== "touch") look(event); });
+    svg.addEventListener("pointerdown", (event) => { if (event.pointerType === "touch") look(event); });
+    svg.addEventListener("pointerleave", (event) => { if (event.pointerType !== "touch") show(null); });
     svg.addEventListener("blur", () => show(null));
-    svg.addEventListener("click", () => at && at.point.go && at.point.go());
+    svg.addEventListener("click", () => !isFirstTap && at && at.point.go && at.point.go());
     svg.addEventListener("keydown", (event) => {
       const key = event.key;
       if (key === "Escape") return show(null);

@@ -256,8 +256,25 @@ async def test_traces_without_ids_leave_the_costs_unknown(honest: Path, judge: J
         for key, trace in list(records.traces.items()):
             records.traces[key] = replace(trace, token_ids=(), thinking_source="provider")
 
-    found = await check_submission(edited(honest, tmp_path, strip), judge)
+    path = edited(honest, tmp_path, strip)
+    found = await check_submission(path, judge)
     assert outcomes(found)["costs"] == "unknown"
+    words = next(check.words for check in found.checks if check.name == "costs")
+    assert words.endswith("24 are of a local model, of which a run of ours has them: ask why")
+    manifest = json.loads((path / "manifest.json").read_text())
+    manifest["models"][0]["info"]["is_local"] = False
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    words = next(check.words for check in (await check_submission(path, judge)).checks if check.name == "costs")
+    assert words.endswith("as submitted")
+
+
+@pytest.mark.parametrize("fields", [{"level": 1}, {"group": "algebra"}])
+async def test_levels_and_groups_are_those_of_the_task(
+    honest: Path, judge: Judge, tmp_path: Path, fields: dict[str, Any]
+) -> None:
+    found = await check_submission(edited(honest, tmp_path, each(**fields)), judge)
+    assert (outcomes(found)["consistent"], outcomes(found)["problems"]) == ("pass", "fail")
+    assert "and the task says level" in " ".join(check.words for check in found.checks)
 
 
 async def test_answers_at_which_the_judge_gives_up_are_not_passed(

@@ -140,7 +140,7 @@ def test_an_address_brings_back_what_was_chosen(browser: Browser, folder: Path) 
     with opened(browser, folder / "index.html") as seen:
         ready(seen)
         seen.page.locator("select").first.select_option(index=1)
-        button(seen, "generated").click()
+        button(seen, "generated tokens").click()
         button(seen, "linear").click()
         seen.page.get_by_label("Filter by model, engine or run").fill("elm")
         button(seen, "parameters").click()
@@ -152,7 +152,7 @@ def test_an_address_brings_back_what_was_chosen(browser: Browser, folder: Path) 
         ready(seen)
         assert seen.page.url == address
         assert column(seen, 2) == names
-        assert button(seen, "generated").get_attribute("aria-pressed") == "true"
+        assert button(seen, "generated tokens").get_attribute("aria-pressed") == "true"
         assert button(seen, "linear").get_attribute("aria-pressed") == "true"
         assert seen.page.locator(".swatch[aria-pressed=true]").count() == 1
         assert "engine" in seen.page.locator("table.board thead").inner_text()
@@ -170,10 +170,10 @@ def test_everything_can_be_done_by_keys(browser: Browser, folder: Path) -> None:
         ready(seen)
         seen.page.keyboard.press("Tab")
         assert seen.page.evaluate("document.activeElement.className") == "skip"
-        button(seen, "thinking").focus()
+        button(seen, "thinking tokens").focus()
         seen.page.keyboard.press("ArrowRight")
         seen.page.keyboard.press("Enter")
-        assert button(seen, "generated").get_attribute("aria-pressed") == "true"
+        assert button(seen, "generated tokens").get_attribute("aria-pressed") == "true"
         seen.page.locator("svg[role=application]").focus()
         seen.page.keyboard.press("ArrowRight")
         assert "accuracy" in seen.page.locator(".tip").inner_text()
@@ -229,6 +229,29 @@ def test_one_entry_without_any_compute_is_shown(browser: Browser, tmp_path: Path
         ready(seen)
         assert "none is ranked" in seen.page.locator("main").inner_text()
         assert seen.is_clean(), seen.errors
+
+
+def test_a_cell_with_too_little_data_says_so_and_why(browser: Browser, tmp_path: Path) -> None:
+    much = [an_entry(model, task, seed=seed) for task in ("a", "b") for seed, model in enumerate(("x", "y"))]
+    written([*much, an_entry("few", "a", n=6), an_entry("wide", "b", n=26, samples=1)], tmp_path)
+    with opened(browser, tmp_path / "index.html") as seen:
+        cells = ready(seen).page.locator(".matrix td", has_text="too little data")
+        why = cells.evaluate_all("all => all.map(one => one.title.split(':')[0])")
+        assert sorted(why) == [
+            "Its 95 % interval is wider than 40 points",
+            "Under half of the problems that others took",
+        ]
+        assert "?" not in seen.page.locator(".matrix").inner_text()
+
+
+def test_a_finger_reads_a_point_before_it_goes_there(browser: Browser, folder: Path) -> None:
+    with opened(browser, folder / "index.html", has_touch=True) as seen:
+        dot = ready(seen).page.locator("svg[role=application] .dot").last
+        dot.tap()
+        assert "accuracy" in seen.page.locator(".tip").inner_text()
+        assert "/models/" not in seen.page.url
+        dot.tap()
+        seen.page.wait_for_url("**/models/*.html")
 
 
 @pytest.mark.slow

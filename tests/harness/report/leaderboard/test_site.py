@@ -16,7 +16,9 @@ from msgspec.structs import replace
 
 from analysis.simulated import a_run
 from report.leaderboard.simulated_entries import an_entry, many
+from thinkcurve.budget import format_budget
 from thinkcurve.errors import UsageError
+from thinkcurve.interop.exports.spreadsheet import STARTS
 from thinkcurve.report.leaderboard.blocks import matrix_block
 from thinkcurve.report.leaderboard.entry import Entry, clipped, entries_of, entries_of_run, model_of, without_folders
 from thinkcurve.report.leaderboard.files import badge, badges, csv_of, tables
@@ -88,21 +90,37 @@ def test_files_hold_the_very_figures() -> None:
     table = pd.read_parquet(io.BytesIO(made["points.parquet"]))
     rows = list(csv.DictReader(io.StringIO(made["points.csv"].decode())))
     nested = json.loads(made["leaderboard.json"])["points"]
-    points = {(e.key, p.budget): p for e in entries for p in e.curve.points}
+    points = {(e.key, format_budget(p.budget, e.curve.control)): p for e in entries for p in e.curve.points}
     assert len(table) == len(rows) == len(nested) == len(points)
     for row, line, item in zip(table.to_dict("records"), rows, nested, strict=True):
-        point = points[row["entry"], int(row["budget"])]
+        point = points[row["entry"], row["budget"]]
+        assert row["budget"] == line["budget"] == item["budget"]
         assert row["accuracy"] == float(line["accuracy"]) == item["accuracy"] == point.accuracy
         assert row["flops"] == float(line["flops"]) == item["flops"] == point.flops
         assert line["usd"] == ""
         assert item["usd"] is None
 
 
+@pytest.mark.parametrize(("control", "budgets"), [("truncate", (0, 64, None)), ("effort", (1, 2, 3))])
+def test_a_budget_is_written_as_in_an_export(control: str, budgets: tuple[int | None, ...]) -> None:
+    made = files_of(site_of([an_entry(control=control, budgets=budgets)]))
+    (board,) = site_of([an_entry(control=control, budgets=budgets)]).boards
+    assert {row["model"] for row in csv.DictReader(io.StringIO(made["points.csv"].decode()))} == {"org/Model-1B"}
+    found = [row["budget"] for row in csv.DictReader(io.StringIO(made["points.csv"].decode()))]
+    assert found == (["0", "64", "none"] if control == "truncate" else [format_budget(b, "effort") for b in budgets])
+    ranks = list(csv.DictReader(io.StringIO(made["ranks.csv"].decode())))
+    costs = [one.cost for made in board.rankings.values() for each in made for one in each.standings]
+    assert [float(row["cost"]) for row in ranks] == costs
+
+
 def test_a_spreadsheet_finds_no_formula() -> None:
     made = csv_of(
         [{"model": "=HYPERLINK(1)", "x": -1.0}, {"model": "+1", "x": None}, {"model": "a\x00b\ud800", "x": 1}]
     )
-    assert [row["model"] for row in csv.DictReader(io.StringIO(made.decode()))][:2] == ["'=HYPERLINK(1)", "'+1"]
+    assert [row["model"] for row in csv.DictReader(io.StringIO(made.decode()))][:2] == ["'=HYPERLINK(1)", "+1"]
+    starts = [f"{start}cmd" for start in STARTS if start != "\r"]
+    rows = csv.DictReader(io.StringIO(csv_of([{"model": start} for start in starts]).decode(), newline=""))
+    assert [row["model"] for row in rows] == [f"'{start}" for start in starts]
 
 
 @pytest.mark.parametrize("name", ["plain", "<script>1</script>", '"><x', "\x00\u202e", "n" * 10_000, "]]>&amp;"])
@@ -225,6 +243,30 @@ def test_only_what_changed_is_written(tmp_path: Path) -> None:
     assert less.removed == 1  # what was kept of the other run
     (site / "index.html").unlink()
     assert leaderboard([one], site).written == 1
+
+
+def test_a_page_that_somebody_changed_is_as_it_was_on_the_next_write(tmp_path: Path) -> None:
+    one, site = a_copy(tmp_path, "one", 1), tmp_path / "site"
+    leaderboard([one], site)
+    page = site / "index.html"
+    before = page.read_bytes()
+    page.write_bytes(before.replace(b"Leaderboard", b"Laederboard"))
+    assert leaderboard([one], site).written == 1
+    assert page.read_bytes() == before
+    page.unlink()
+    (tmp_path / "elsewhere").write_bytes(before)
+    page.symlink_to(tmp_path / "elsewhere")
+    assert leaderboard([one], site).written == 1
+    assert not page.is_symlink()
+
+
+def test_rankings_of_another_rule_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    (board,) = site_of(many(3, 1)).boards
+    (same,) = site_of(many(3, 1)).boards
+    assert board.digest == same.digest
+    monkeypatch.setattr("thinkcurve.report.leaderboard.site.RANKING", 2)
+    (other,) = site_of(many(3, 1)).boards
+    assert other.digest != board.digest
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:

@@ -73,6 +73,14 @@ def test_nothing_sticks_out(browser: Browser, path: Path, width: int) -> None:
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_long_names_of_models_do_not_widen_a_phone(browser: Browser, tmp_path: Path) -> None:
+    names = [f"llamacpp:{letter * 12}-thinking-30B-a-name-of-its-own-Q4_K_M.gguf" for letter in "ab"]
+    path = written(tmp_path, a_run(tmp_path / "r", models=names, n=2))
+    with opened(browser, path, viewport={"width": 390, "height": 800}) as seen:
+        ready(seen.page)
+        assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_the_axis_is_switched(browser: Browser, path: Path) -> None:
     with opened(browser, path) as seen:
         page = ready(seen.page)

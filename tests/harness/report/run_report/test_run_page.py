@@ -13,9 +13,11 @@ from click.testing import CliRunner
 from report.run_report.made_runs import HOSTILE, a_run, fail, words
 from thinkcurve.budget import Control
 from thinkcurve.cli.main import cli
+from thinkcurve.report.contrast_words import probability
+from thinkcurve.report.run_report import gather
 from thinkcurve.report.run_report.gather import contents_of
 from thinkcurve.report.run_report.run_page import report_page
-from thinkcurve.report.run_report.words import percent, probability, signed, span
+from thinkcurve.report.run_report.words import percent, signed, span
 from thinkcurve.run import load_run
 from thinkcurve.store import Records, read_manifest, write_manifest
 from thinkcurve.tables import compact, read_records
@@ -71,6 +73,14 @@ def test_two_models_of_one_run_are_compared(tmp_path: Path) -> None:
     text = told(page_of(a_run(tmp_path / "r", models=("small", "large"), n=8)))
     assert "large (new) against small (base)" in text
     assert "All 24 answers are the same" in text
+
+
+def test_how_many_pairs_are_left_out_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = a_run(tmp_path / "r", models=("a", "b", "c", "d"), n=4, budgets=(0, 8))
+    monkeypatch.setattr(gather, "MOST_PAIRS", 3)
+    assert "pairs are shown" not in told(page_of(path))
+    monkeypatch.setattr(gather, "MOST_PAIRS", 2)
+    assert "2 of 3 pairs are shown; thinkcurve compare has the others." in told(page_of(path))
 
 
 def test_runs_that_cannot_be_compared_say_why(tmp_path: Path) -> None:
@@ -162,8 +172,9 @@ def test_levels_of_effort_go_by_their_names(tmp_path: Path) -> None:
 
 def test_a_run_that_is_not_finished_says_so(tmp_path: Path) -> None:
     text = told(page_of(a_run(tmp_path / "r", is_finished=False)))
-    assert "This run of r is not finished." in text
+    assert "This run is not finished." in text
     assert "not finished" not in told(page_of(a_run(tmp_path / "s")))
+    assert "This run of r is not finished." in told(page_of(tmp_path / "r", tmp_path / "s"))
 
 
 def test_missing_attempts_are_counted(tmp_path: Path) -> None:
@@ -171,14 +182,14 @@ def test_missing_attempts_are_counted(tmp_path: Path) -> None:
     path = a_run(tmp_path / "r")
     manifest = read_manifest(path)
     write_manifest(path, msgspec.structs.replace(manifest, study=msgspec.structs.replace(manifest.study, samples=2)))
-    assert "18 of 36 attempts of r are missing" in told(page_of(path))
+    assert "18 of 36 attempts are missing" in told(page_of(path))
 
 
 def test_failures_are_told_with_their_errors(tmp_path: Path) -> None:
     path = a_run(tmp_path / "r")
     fail(path, error="HTTP 529 <overloaded>")
     html = page_of(path)
-    assert "1 attempt of r failed and is not scored." in told(html)
+    assert "1 attempt failed and is not scored." in told(html)
     assert "HTTP 529 &lt;overloaded&gt;" in html
 
 

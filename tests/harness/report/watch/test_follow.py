@@ -1,5 +1,6 @@
 """A run followed from outside, while it grows, is torn, begins again, or is left by the process that wrote it."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -157,3 +158,28 @@ def test_looking_takes_no_lock(run: Path) -> None:
     follower.look()
     Journal(run).close()  # refused where another holds it
     assert is_locked(run / "nothing") is None
+
+
+def test_a_lock_is_of_a_file_on_its_own_device(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = journal_path(run)
+    journal.touch()
+    status = journal.stat()
+    ours = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    read = Path.read_text
+
+    def locks(*lines: str) -> None:
+        text = "".join(f"{i}: {line} EOF\n" for i, line in enumerate(lines))
+        monkeypatch.setattr(
+            Path, "read_text", lambda path, **more: text if str(path) == "/proc/locks" else read(path, **more)
+        )
+
+    other = f"7b:7c:{status.st_ino}"
+    for lines, found in (
+        ((f"FLOCK  ADVISORY  WRITE 71 {ours} 0",), True),
+        ((f"FLOCK  ADVISORY  WRITE 71 {other} 0", f"FLOCK  ADVISORY  WRITE 71 {ours} 0"), True),
+        ((f"FLOCK  ADVISORY  WRITE 71 {other} 0",), None),  # of another file, or of this one by another name
+        ((f"POSIX  ADVISORY  WRITE 71 {ours} 0", "FLOCK  ADVISORY  WRITE 71 7b:7c:12 0"), False),
+        ((), False),
+    ):
+        locks(*lines)
+        assert is_locked(journal) is found

@@ -150,3 +150,14 @@ def test_the_theme_can_be_switched(browser: Browser, path: Path) -> None:
         assert seen.page.evaluate(paper) == "rgb(255, 255, 255)"
         seen.page.get_by_role("button", name="Switch to the dark theme").click()
         assert seen.page.evaluate(paper) == "rgb(13, 17, 23)"
+
+
+def test_a_curve_switched_off_by_keys_keeps_the_focus(browser: Browser, tmp_path: Path) -> None:
+    made = page("t", BODY, data={"spec": {**SPEC, "legend": True}}, scripts=[asset("chart.js"), START])
+    (tmp_path / "p.html").write_text(made, encoding="utf-8")
+    with opened(browser, tmp_path / "p.html") as seen:
+        switch = seen.page.locator(".legend button").nth(1)
+        switch.focus()
+        seen.page.keyboard.press("Enter")
+        assert switch.get_attribute("aria-pressed") == "false"
+        assert switch.evaluate("node => node === document.activeElement")
