@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thinkcurve.analysis.basis.accuracy import accuracy
-from thinkcurve.analysis.basis.grid import NO_ANSWER, UNVERIFIED, Floats, Grid, grids_of, outer_groups
+from thinkcurve.analysis.basis.grid import NO_ANSWER, UNVERIFIED, Floats, Grid, grids_of, groups_among
 from thinkcurve.analysis.parallel.estimators import majority_of, pass_at_k
 from thinkcurve.budget import Control, budget_key, effort_of
 from thinkcurve.problem import REFUSAL
@@ -227,7 +227,7 @@ def _accuracies(grid: Grid, place: int) -> dict[str, Any]:
     is_asked = grid.drawn[:, place] > 0
     verdicts = grid.verdicts[is_asked, place]
     right, drawn = grid.right[is_asked, place], grid.drawn[is_asked, place]
-    groups = None if grid.groups is None else outer_groups(grid.groups[is_asked])
+    groups = groups_among(grid.groups, is_asked)
     found = accuracy(right, drawn, groups=groups)
     return {
         "accuracy": found.mean,

@@ -6,15 +6,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from thinkcurve.analysis.basis.grid import Floats, Grid
+from thinkcurve.analysis.basis.grid import Floats, Grid, groups_among
 from thinkcurve.analysis.basis.interval import UNKNOWN, Interval, intervals, n_units
+from thinkcurve.analysis.basis.quantiles import quantile_intervals
 from thinkcurve.analysis.basis.resample import RESAMPLES, bootstrap, ratio_over
 from thinkcurve.tariff import Tariff
 
 QUANTILES = (0.5, 0.95)
 OTHERS = ("prompt_tokens", "wall_s", "usd")
-MOST_VALUES = 1000
-"""Different numbers of tokens that a quantile is looked for among."""
 
 
 class Demand(msgspec.Struct, frozen=True):
@@ -23,9 +22,10 @@ class Demand(msgspec.Struct, frozen=True):
     ``generated_tokens``, ``prompt_tokens``, ``usd`` and ``wall_s`` are expected totals, with a 95 % interval over
     problems, so that it tells what these problems leave open, and not how one day differs from another.
     ``tokens_mean``, ``tokens_p50`` and ``tokens_p95`` are generated tokens of one request, over all attempts: means are
-    sums over sums, as in the curve. ``wall_s`` is the sum of seconds that requests waited, as measured while others ran
-    beside them; ``accelerator_s`` is that over the number that ran at once, unknown where this is. ``usd_source`` is
-    ``measured`` (the run's own prices), ``tariff`` (those given) or ``unknown``.
+    sums over sums, as in the curve; an end of a quantile that the attempts do not tell is ``None``. ``wall_s`` is the
+    sum of seconds that requests waited, as measured while others ran beside them; ``accelerator_s`` is that over the
+    number that ran at once, unknown where this is. ``usd_source`` is ``measured`` (the run's own prices), ``tariff``
+    (those given) or ``unknown``.
     """
 
     budget: int | None
@@ -97,34 +97,6 @@ def _or_nan(value: float | None) -> float:
     return np.nan if value is None else value
 
 
-def counts_below(values: Floats, is_drawn: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Samples by their value: values, ascending (V,), and how many of each problem are at or below each (P, V).
-
-    ``values`` and ``is_drawn`` are of shape (P, S). Of more than `MOST_VALUES` different ones, so many are
-    taken by rank.
-    """
-    found = np.unique(values[is_drawn])
-    if len(found) > MOST_VALUES:
-        found = found[np.linspace(0, len(found) - 1, MOST_VALUES).round().astype(int)]
-    problem = np.nonzero(is_drawn)[0]
-    counts = np.zeros((len(values), len(found)))
-    np.add.at(counts, (problem, np.searchsorted(found, values[is_drawn])), 1.0)
-    return found, np.cumsum(counts, axis=1)
-
-
-def quantiles_over(weights: Floats, values: Floats, below: Floats, shares: tuple[float, ...]) -> Floats:
-    """The smallest value that so large a share of samples does not exceed: (R, P) weights to (R, shares).
-
-    ``values`` and ``below`` are those of `counts_below`, with at least one value. The inverse of the empirical
-    distribution (Hyndman and Fan 1996, definition 1).
-    """
-    counts = weights @ below
-    n = counts[:, -1:]
-    reached = np.divide(counts, n, out=np.zeros(counts.shape), where=n > 0)
-    places = [np.minimum((reached < share - 1e-9).sum(axis=1), len(values) - 1) for share in shares]
-    return values[np.stack(places, axis=1)]
-
-
 def _demand(
     grid: Grid,
     place: int,
@@ -136,7 +108,7 @@ def _demand(
     seed: int,
 ) -> Demand:
     kept = np.flatnonzero(grid.drawn[:, place] > 0)
-    groups = None if grid.groups is None else grid.groups[kept]
+    groups = groups_among(grid.groups, kept)
     is_drawn = grid.is_drawn[kept, place]
     own = {name: values[kept, place] for name, values in columns.items()}
     mean, p50, p95, prompt, wall, usd = _of_requests(own, is_drawn, groups, n_resamples, seed)
@@ -174,18 +146,16 @@ def _of_requests(
     for i, name in enumerate(names):
         if not np.isnan(own[name][is_drawn]).any():
             sums[:, i] = np.where(is_drawn, own[name], 0.0).sum(axis=1)
-    knows_tokens = not np.isnan(sums[:, 0]).any()
-    values, below = counts_below(own["generated_tokens"], is_drawn) if knows_tokens else (np.zeros(0), np.zeros((n, 0)))
 
     def statistic(weights: Floats) -> Floats:
-        middle = ratio_over(weights, sums, np.broadcast_to(drawn, sums.shape))
-        quantiles = np.full((len(weights), len(QUANTILES)), np.nan)
-        if knows_tokens:
-            quantiles = quantiles_over(weights, values, below, QUANTILES)
-        return np.concatenate([middle[:, :1], quantiles, middle[:, 1:]], axis=1)
+        return ratio_over(weights, sums, np.broadcast_to(drawn, sums.shape))
 
     found = bootstrap(statistic, n, groups=groups, n_resamples=n_resamples, seed=seed)
-    return intervals(found, n_units(n, groups))
+    mean, *others = intervals(found, n_units(n, groups))
+    quantiles = [UNKNOWN] * len(QUANTILES)
+    if not np.isnan(sums[:, 0]).any():
+        quantiles = quantile_intervals(own["generated_tokens"], is_drawn, QUANTILES, groups=groups)
+    return [mean, *quantiles, *others]
 
 
 def times(one: Interval, factor: float) -> Interval:

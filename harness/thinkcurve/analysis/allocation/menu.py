@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from thinkcurve.analysis.allocation.needs import AXIS
 from thinkcurve.analysis.basis.axes import costs_of
-from thinkcurve.analysis.basis.grid import Floats, Grid, groups_of, known_of
+from thinkcurve.analysis.basis.grid import Floats, Grid, groups_among, groups_of, known_of
 from thinkcurve.analysis.parallel.votes import UNKNOWN, classes_of
 from thinkcurve.budget import Control
 
@@ -51,9 +51,9 @@ class Menu:
 
     ``value`` is the probability that the step's answer is right (a tied plurality is drawn by lot), ``cost`` that of
     its k attempts alone, ``signal`` what it shows before anybody knows the truth; NaN where it shows nothing.
-    ``levels`` and ``groups``, of shape (P,), are those of the problems. ``n_left_out`` problems lack an attempt, or the
-    cost of one. ``thinking``, of shape (P, T, n, k), is how much of the cost of each vote a later step of its
-    curve need not pay; 0 where that starts anew.
+    ``levels`` and ``groups``, of shape (P,), are those of the problems. ``n_left_out`` problems, of those that any
+    curve has, lack an attempt of one of them, or its cost. ``thinking``, of shape (P, T, n, k), is how much of the cost
+    of each vote a later step of its curve need not pay; 0 where that starts anew.
     """
 
     signal_name: str
@@ -107,11 +107,10 @@ def menu_of(grids: Sequence[Grid], *, signal: str, k: int = 1, axis: str = AXIS,
                 steps.append(Step(number, grid.model, grid.control, budget, grid.efforts[place], times))
                 parts.append(_step(source, place, times, n_trials, k))
     value, cost, shown, thinking = (np.stack([part[i] for part in parts], axis=2) for i in range(4))
-    is_whole = ~(np.isnan(cost) | np.isnan(value)).any(axis=(1, 2))
+    is_whole = np.asarray(~(np.isnan(cost) | np.isnan(value)).any(axis=(1, 2)))
     if not is_whole.any():
         return None
     order = np.argsort(cost[is_whole].mean(axis=(0, 1)), kind="stable")
-    groups = groups_of(common)
     return Menu(
         signal_name=signal,
         axis=axis,
@@ -121,8 +120,8 @@ def menu_of(grids: Sequence[Grid], *, signal: str, k: int = 1, axis: str = AXIS,
         cost=cost[is_whole][:, :, order],
         signal=shown[is_whole][:, :, order],
         levels=None if levels is None else levels[is_whole],
-        groups=None if groups is None else groups[is_whole],
-        n_left_out=len(grids[0].problems) - int(is_whole.sum()),
+        groups=groups_among(groups_of(common), is_whole),
+        n_left_out=len({name for grid in grids for name in grid.problems}) - int(is_whole.sum()),
         thinking=thinking[is_whole][:, :, order],
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t
 
 from thinkcurve.analysis.allocation.cascades import Cascade
 from thinkcurve.analysis.allocation.choosers import Chooser, chooser_of
@@ -41,8 +42,8 @@ class Routed(msgspec.Struct, frozen=True):
     here. ``cost`` and ``accuracy`` are those of what they got, ``cost`` of all steps taken. ``blind`` and ``oracle``
     are the best choice among the single steps of the same menu at ``cost``, without a look at the problem, and in
     hindsight; ``gain`` is ``accuracy`` - ``blind``, ``is_better`` whether it is above 0 with all points of the frontier
-    taken together (Bonferroni). ``efficiency`` is gain over ``oracle`` - ``blind``, unknown where that room is within
-    `SURE_ROOM` standard errors of 0.
+    taken together (Bonferroni, `_is_above`). ``efficiency`` is gain over ``oracle`` - ``blind``, unknown where that
+    room is within `SURE_ROOM` standard errors of 0.
     """
 
     cost: Interval
@@ -185,14 +186,10 @@ def _points(menu: Menu, held: _Held, places: list[int], n_resamples: int, seed: 
         best = oracle.value_at(weights, at)
         return np.stack([at, blind, best, routed - blind, efficiency(routed, blind, best), best - blind], axis=1)
 
-    def estimate(level: float) -> Estimate:
-        return bootstrap(statistic, len(value), groups=menu.groups, level=level, n_resamples=n_resamples, seed=seed)
-
-    found, together = estimate(0.95), estimate(1 - 0.05 / n)
+    found = bootstrap(statistic, len(value), groups=menu.groups, n_resamples=n_resamples, seed=seed)
     units = n_units(len(value), menu.groups)
     at, blind, best, sure_gain, share = (intervals(_part(found, i), units) for i in range(5))
     gain = difference_intervals(_part(found, 3), units)
-    lowest = intervals(_part(together, 3), units)
     has_room = found.value[5] > SURE_ROOM * found.se[5]
     right = mean_intervals(held_value, groups=menu.groups, n_attempts=np.full(n, value.shape[0] * menu.value.shape[1]))
     is_single = [_is_single(held_value[:, i], held_cost[:, i], value, cost) for i in range(n)]
@@ -206,10 +203,22 @@ def _points(menu: Menu, held: _Held, places: list[int], n_resamples: int, seed: 
             oracle=best[i].value,
             gain=sure_gain[i] if is_single[i] else gain[i],
             efficiency=share[i] if has_room[i] else UNKNOWN,
-            is_better=(lowest[i].ci_low or 0.0) > 1e-12,
+            is_better=_is_above(sure_gain[i], n, units),
         )
         for i, place in enumerate(places)
     ]
+
+
+def _is_above(gain: Interval, n: int, units: int) -> bool:
+    """Whether one of ``n`` gains is above 0 at 95 % for all of them together.
+
+    Its 95 % interval, set out below by how much farther t's quantile is for a level of 1 - .05/n: the end itself would
+    rest on the outermost few of the resamples.
+    """
+    if gain.value is None or gain.ci_low is None:
+        return False
+    wider = t.ppf(1 - 0.025 / n, units - 1) / t.ppf(0.975, units - 1)
+    return bool(gain.value - wider * (gain.value - gain.ci_low) > 1e-12)
 
 
 def _part(found: Estimate, i: int) -> Estimate:

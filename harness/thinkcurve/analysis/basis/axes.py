@@ -101,7 +101,9 @@ def _ledger(grid: Grid, traces: pd.DataFrame) -> Ledger:
         for b, budget in enumerate(grid.budgets)
     )
     spending = [_recorded(grid, own, axis, column) for axis, column in SPENT.items()]
-    return Ledger(*grid.name, len(grid.problems), budgets, (*spending, _seconds(grid, own)))
+    return Ledger(
+        *grid.name, len(grid.problems), budgets, (*spending, _measured(grid, own, "wall_s"), _joules(grid, own))
+    )
 
 
 def _mean(means: Floats) -> float | None:
@@ -120,24 +122,55 @@ def _recorded(grid: Grid, traces: pd.DataFrame, axis: str, column: str) -> Spend
     return _spending(axis, alone, _column_total(traces, column), _column_total(grid.attempts, column))
 
 
-def _seconds(grid: Grid, traces: pd.DataFrame) -> Spending:
-    """Seconds of requests: those of traces are recorded, and an answer's are its attempt's less its part of the trace.
+def _measured(grid: Grid, traces: pd.DataFrame, axis: str) -> Spending:
+    """Seconds (or joules) of requests: those of traces are recorded, an answer's are its attempt's less its part of the
+    trace.
 
     That part is by tokens, as `thinkcurve.pipeline.attempt_of` adds it; an answer that is shared was waited for once.
-    Requests overlap, so this is not how long the run took.
+    Requests overlap, so seconds are not how long the run took.
     """
-    alone = _total(costs_of(grid, "wall_s")[grid.is_drawn])
+    alone = _total(costs_of(grid, axis)[grid.is_drawn])
     if not len(traces):
-        return _spending("wall_s", alone, None, None)
-    whole, of_trace = _with_traces(grid.attempts, traces)
+        return _spending(axis, alone, None, None)
+    whole, of_trace = _with_traces(grid.attempts, traces, axis)
     answers = np.maximum(whole - of_trace, 0.0)[~grid.attempts["is_shared_answer"].to_numpy(dtype=bool)]
-    return _spending("wall_s", alone, _column_total(traces, "wall_s"), _total(answers))
+    return _spending(axis, alone, _column_total(traces, axis), _total(answers))
 
 
-def _with_traces(attempts: pd.DataFrame, traces: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Seconds of each attempt, and those of them that its trace took; a trace of its own counts before a shared one."""
+def _joules(grid: Grid, traces: pd.DataFrame) -> Spending:
+    """Joules where they are measured: by the traces where these have them, or of attempts that share nothing.
+
+    Where a trace serves several attempts and has no joules of its own, what was spent on it is not known.
+    """
+    if "joules" in grid.attempts and "joules" in traces:
+        return _measured(grid, traces, "joules")
+    alone = _total(costs_of(grid, "joules")[grid.is_drawn])
+    if alone is None or not _is_each_alone(grid.attempts, traces):
+        return _spending("joules", alone, None, None)
+    return Spending("joules", alone, None, None, alone, 1.0 if alone else None)
+
+
+def _is_each_alone(attempts: pd.DataFrame, traces: pd.DataFrame) -> bool:
+    """Whether no two attempts share an answer or a trace."""
+    if attempts["is_shared_answer"].any():
+        return False
     one = ["problem", "sample"]
-    figures = ["budget", "wall_s", "thinking_tokens"]
+    shared = traces.loc[traces["budget"].isna(), one]
+    several = attempts[attempts.duplicated(one, keep=False)]
+    return several.merge(shared, on=one).empty or _own_traces(several, traces)
+
+
+def _own_traces(attempts: pd.DataFrame, traces: pd.DataFrame) -> bool:
+    """Whether each of these attempts has a trace at its very budget."""
+    keys = ["problem", "sample", "budget"]
+    mine, theirs = (table[keys].astype({"budget": float}).fillna({"budget": -1.0}) for table in (attempts, traces))
+    return len(mine.merge(theirs.drop_duplicates(), on=keys)) == len(mine)
+
+
+def _with_traces(attempts: pd.DataFrame, traces: pd.DataFrame, axis: str) -> tuple[Floats, Floats]:
+    """The cost of each attempt, and that of its trace's part in it; a trace of its own counts before a shared one."""
+    one = ["problem", "sample"]
+    figures = ["budget", axis, "thinking_tokens"]
     mine, theirs = (table[[*one, *figures]].astype(dict.fromkeys(figures, float)) for table in (attempts, traces))
     keys = [*one, "budget"]
     own = mine.fillna({"budget": -1.0}).merge(
@@ -146,11 +179,11 @@ def _with_traces(attempts: pd.DataFrame, traces: pd.DataFrame) -> tuple[Floats, 
     shared = mine.merge(theirs[theirs["budget"].isna()], on=one, how="left", suffixes=("", "_trace"))
     has_own = (own["_merge"] == "both").to_numpy()
     seconds, tokens = (
-        np.where(has_own, own[f"{name}_trace"], shared[f"{name}_trace"]) for name in ("wall_s", "thinking_tokens")
+        np.where(has_own, own[f"{name}_trace"], shared[f"{name}_trace"]) for name in (axis, "thinking_tokens")
     )
     kept = own["thinking_tokens"].to_numpy()
     share = np.divide(kept, tokens, out=np.ones_like(kept), where=tokens > 0)
-    return own["wall_s"].to_numpy(), share * seconds
+    return own[axis].to_numpy(), share * seconds
 
 
 def _column_total(table: pd.DataFrame, column: str) -> float | None:

@@ -157,6 +157,11 @@ def outer_groups(groups: NDArray[Any] | None) -> NDArray[Any] | None:
     return None if groups is None or len(np.unique(groups)) < FEWEST_GROUPS else groups
 
 
+def groups_among(groups: NDArray[Any] | None, kept: NDArray[np.bool_] | NDArray[np.int64]) -> NDArray[Any] | None:
+    """The outer groups of some of the problems, a mask or places: of these too few may be left (`outer_groups`)."""
+    return None if groups is None else outer_groups(groups[kept])
+
+
 def units_of(n_problems: int, groups: NDArray[Any] | None) -> Counts:
     """The cluster of each problem, of shape (P,), numbered from 0: its outer group, or itself where there are none."""
     return np.arange(n_problems) if groups is None else np.unique(groups, return_inverse=True)[1]

@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t
 
 from thinkcurve.analysis.basis.accuracy import clusters_of
-from thinkcurve.analysis.basis.grid import Floats
 from thinkcurve.analysis.basis.proportions import bonett_price
 
 FEW_PROBLEMS = 300
@@ -70,7 +69,8 @@ def paired_difference(
     mean = float(of.mean)
     if n_units < 2:
         return PairedDifference(mean, None, None, None, n, n_units)
-    squares, df = _spread(of.pulls, n, n_units)
+    drawn, fourths = float((of.pulls**2).sum()), float((of.pulls**4).sum())
+    squares, df = filled(drawn, fourths, (n * least_pull(n)) ** 2, n_units)
     df = min(df, float(of.df))
     se = float(np.sqrt(squares)) / n
     if is_single and groups is None and n < FEW_PROBLEMS:
@@ -78,20 +78,26 @@ def paired_difference(
     else:
         half = float(t.ppf((1 + level) / 2, df)) * se
         low, high = mean - half, mean + half
-    return PairedDifference(mean, se, max(-1.0, low), min(1.0, high), n, n_units, df, float((of.pulls**2).sum()) / n)
-
-
-def _spread(pulls: Floats, n: int, n_units: int) -> tuple[float, float]:
-    """The sum of squares of ``pulls``, filled by two that are made up where it is too small, and its freedom."""
-    squares, fourths = float((pulls**2).sum()), float((pulls**4).sum())
-    made_up = max(0.0, (n * least_pull(n)) ** 2 - squares) / 2
-    squares, fourths = squares + 2 * made_up, fourths + 2 * made_up**2
-    return squares, freedom(squares, fourths, n_units)
+    return PairedDifference(mean, se, max(-1.0, low), min(1.0, high), n, n_units, df, drawn / n)
 
 
 def least_pull(n: int) -> float:
-    """What one problem that changed altogether moves a mean over ``n`` by, `ALIKE` problems being counted on top."""
+    """What one problem that changed altogether moves a mean over ``n`` by, `ALIKE` problems being counted on top.
+
+    It changed altogether where one of the two never solves it and the other always does, at every budget that the mean
+    is over.
+    """
     return 1 / (n + ALIKE)
+
+
+def filled(squares: float, fourths: float, least: float, n_units: int) -> tuple[float, float]:
+    """A variance that is a sum of ``squares``, ``least`` at least, and its degrees of freedom (`freedom`).
+
+    Where it is too small two units that are made up fill it, each with half of what is missing. ``fourths`` is the sum
+    of the fourth powers of what ``squares`` are made of.
+    """
+    made_up = max(0.0, least - squares) / 2
+    return squares + 2 * made_up, freedom(squares + 2 * made_up, fourths + 2 * made_up**2, n_units)
 
 
 def freedom(squares: float, fourths: float, n_units: int) -> float:

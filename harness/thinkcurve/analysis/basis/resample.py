@@ -19,8 +19,8 @@ from thinkcurve.analysis.basis.grid import Floats, units_of
 
 RESAMPLES = 2000
 """Efron and Tibshirani 1993, section 14.3: a BCa interval needs some thousand."""
-CHUNK_VALUES = 1 << 24
-"""Weights that are held at once: 128 MiB."""
+CHUNK_VALUES = 1 << 22
+"""Weights that are held at once: 32 MiB."""
 FEWEST = 0.9
 """The share of resamples that must have a value for an interval to be given."""
 
@@ -132,7 +132,7 @@ def _spread(replicates: Floats) -> Floats:
 
 
 def _jackknife(statistic: Statistic, n_problems: int, groups: NDArray[Any] | None) -> Floats:
-    """The statistic without each unit, of shape (units, ...)."""
+    """The statistic without each unit, of shape (units, ...): blocks of units at a time, never all by all."""
     units = units_of(n_problems, groups)
     n_units = int(units.max()) + 1
     step = max(1, CHUNK_VALUES // n_problems)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from thinkcurve.analysis.basis.grid import CORRECT, MISSING, NO_ANSWER, UNVERIFIED, Grid
 from thinkcurve.analysis.behaviour.thinking import Thinking, thinking_of
+from thinkcurve.analysis.parallel.votes import UNKNOWN, classes_of
 from thinkcurve.budget import Control
 
 if TYPE_CHECKING:
@@ -54,10 +55,12 @@ class Signs(msgspec.Struct, frozen=True):
 class Settling(msgspec.Struct, frozen=True):
     """When answers stay: over ``n`` (problem, sample)s with an attempt at each budget and an answer at the last.
 
-    An answer is the same while it is correct, or the same extracted text. ``n_early`` of them stay from before the
-    last budget on, ``n_early_right`` of these correct. ``tokens_after`` is the mean over all ``n`` of the thinking
-    tokens between where it settled and the last budget, ``share_after`` these as a share of all their tokens; ``None``
-    where tokens are not known. ``n_unsettled`` had no answer at the last budget, ``n_incomplete`` lack an attempt.
+    An answer is the same while it is correct, or by the verifier's comparison the same wrong one
+    (`thinkcurve.analysis.parallel.votes`): ``1/2`` and ``0.5`` are; a wrong program only where its text is. ``n_early``
+    of them stay from before the last budget on, ``n_early_right`` of these correct. ``tokens_after`` is the mean over
+    all ``n`` of the thinking tokens between where it settled and the last budget, ``share_after`` these as a share of
+    all their tokens; ``None`` where tokens are not known. ``n_unsettled`` had no answer at the last budget,
+    ``n_incomplete`` lack an attempt.
     """
 
     n: int
@@ -116,14 +119,20 @@ _NO_CLASS = -1
 
 
 def _classes(grid: Grid) -> NDArray[np.int64]:
-    """What each attempt says, (P, B, S): 0 is correct, -1 no answer, anything else one text within its problem."""
+    """What each attempt says, (P, B, S): 0 is correct, -1 no answer, anything else one answer within its problem.
+
+    Answers are those of `classes_of`, and where it does not know (code, blank text) the extracted texts.
+    """
     import pandas as pd
 
+    votes = classes_of(grid).astype(np.int64)
     texts = grid.attempts["extracted"].astype("object")
     codes = np.asarray(pd.factorize(texts.where(texts.notna(), None))[0], dtype=np.int64)
-    said = codes[grid.rows] + 1
-    is_silent = (grid.verdicts == NO_ANSWER) | (grid.verdicts == MISSING) | (said == 0)
-    return np.where(grid.verdicts == CORRECT, 0, np.where(is_silent, _NO_CLASS, said))
+    said = codes[grid.rows]
+    is_silent = (grid.verdicts == NO_ANSWER) | (grid.verdicts == MISSING) | (said < 0)
+    as_text = votes.max(initial=0) + 1 + said
+    wrong = np.where(votes == UNKNOWN, as_text, votes)
+    return np.where(grid.verdicts == CORRECT, 0, np.where(is_silent, _NO_CLASS, wrong))
 
 
 def _forms(grid: Grid) -> NDArray[np.int64]:

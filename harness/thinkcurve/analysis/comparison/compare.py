@@ -13,6 +13,7 @@ from thinkcurve.analysis.comparison.contrast import Contrast, contrast
 from thinkcurve.analysis.comparison.matches import matches_of
 from thinkcurve.analysis.comparison.permutation import FLIPS
 from thinkcurve.analysis.comparison.power import ALPHA
+from thinkcurve.analysis.missing import missing_remarks
 from thinkcurve.errors import UsageError, did_you_mean
 from thinkcurve.store import Warn
 
@@ -54,6 +55,9 @@ def compare(
     if not 0 < alpha < 1:
         raise UsageError(f"alpha is {alpha}; it must lie between 0 and 1, such as 0.05")
     first, second = _loaded(base, warn), _loaded(new, warn)
+    missing = tuple(
+        f"{name}: {note}" for name, run in (("base", first), ("new", second)) for note in missing_remarks(run)
+    )
     found = []
     for match in matches_of(first, second, base_model=base_model, new_model=new_model):
         if not set(match.base.problems) & set(match.new.problems):
@@ -69,7 +73,7 @@ def compare(
             n_resamples=n_resamples,
             n_flips=n_flips,
             seed=seed,
-            notes=match.notes,
+            notes=(*match.notes, *missing),
         )
         found.append(made)
     return Comparison(str(first.path), str(second.path), axis, alpha, tuple(found))

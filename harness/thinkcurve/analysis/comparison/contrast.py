@@ -13,10 +13,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from thinkcurve.analysis.basis.grid import Floats, Grid, groups_of
-from thinkcurve.analysis.basis.interval import FEWEST_UNITS, known, n_units
+from thinkcurve.analysis.basis.grid import Floats, Grid, groups_among, groups_of
+from thinkcurve.analysis.basis.interval import n_units
 from thinkcurve.analysis.basis.paired import PairedDifference, least_pull, paired_difference
-from thinkcurve.analysis.basis.resample import RESAMPLES, bootstrap, mean_over
+from thinkcurve.analysis.basis.resample import RESAMPLES
 from thinkcurve.analysis.comparison.exchange import Area, Ratio, over_compute
 from thinkcurve.analysis.comparison.permutation import FLIPS, holm, mcnemar, sign_flips
 from thinkcurve.analysis.comparison.power import (
@@ -37,13 +37,12 @@ WANTED = (0.05, 0.02, 0.01)
 class Difference(msgspec.Struct, frozen=True):
     """One budget. Accuracies are shares over the ``n_problems`` that both have attempts at; ``None`` is not known.
 
-    ``difference`` is new minus base with its interval (`paired_difference`), ``boot_low`` and ``boot_high`` the BCa
-    interval beside it. ``p`` is that of the sign-flip test, ``p_holm`` adjusted over all budgets of the ladder,
-    ``p_mcnemar`` the exact test where each problem has one attempt of each and there are no outer groups. ``n_better``
-    and ``n_worse`` are problems at which new has the higher or lower mean. ``detectable`` is the smallest difference
-    that this design sees with power .8; ``problems_needed`` says how many problems show one of `WANTED` at these
-    samples, ``samples_needed`` how many samples of each at these problems: ``None`` as a value where no number is
-    enough, as a whole where single samples cannot tell.
+    ``difference`` is new minus base with its interval (`paired_difference`). ``p`` is that of the sign-flip test,
+    ``p_holm`` adjusted over all budgets of the ladder, ``p_mcnemar`` the exact test where each problem has one attempt
+    of each and there are no outer groups. ``n_better`` and ``n_worse`` are problems at which new has the higher or
+    lower mean. ``detectable`` is the smallest difference that this design sees with power .8; ``problems_needed`` says
+    how many problems show one of `WANTED` at these samples, ``samples_needed`` how many samples of each at these
+    problems: ``None`` as a value where no number is enough, as a whole where single samples cannot tell.
     """
 
     budget: Budget
@@ -54,8 +53,6 @@ class Difference(msgspec.Struct, frozen=True):
     se: float | None
     ci_low: float | None
     ci_high: float | None
-    boot_low: float | None
-    boot_high: float | None
     p: float
     p_holm: float
     p_mcnemar: float | None
@@ -128,8 +125,7 @@ def contrast(
     means = sides.means
     differences = means[1] - means[0]
     flips = sign_flips(differences, groups=groups, n_flips=n_flips, seed=seed)
-    boot = _boot(differences, groups, level, n_resamples, seed)
-    tests = _Tests(flips.p, holm(flips.p), *boot)
+    tests = _Tests(flips.p, holm(flips.p))
     n_same, n_pairs = same_answers(sides)
     area, ratio = over_compute(*sides.of_ladder(), axis, groups=groups, level=level, n_resamples=n_resamples, seed=seed)
     only = [tuple(b for b in grid.budgets if b not in budgets) for grid in (base, new)]
@@ -167,31 +163,10 @@ def contrast(
 
 @dataclass(frozen=True, eq=False)
 class _Tests:
-    """Of each budget, of shape (B,): p-values, those of Holm, and ends of BCa intervals; NaN is not known."""
+    """Of each budget, of shape (B,): p-values, and those of Holm; NaN is not known."""
 
     p: Floats
     p_holm: Floats
-    low: Floats
-    high: Floats
-
-
-def _boot(
-    differences: Floats, groups: NDArray[Any] | None, level: float, n_resamples: int, seed: int
-) -> tuple[Floats, Floats]:
-    """Ends of BCa intervals of each budget's mean difference."""
-    n = len(differences)
-    if not differences.shape[1] or n_units(n, groups) < FEWEST_UNITS:
-        unknown = np.full(differences.shape[1], np.nan)
-        return unknown, unknown
-    found = bootstrap(
-        lambda weights: mean_over(weights, differences),
-        n,
-        groups=groups,
-        level=level,
-        n_resamples=n_resamples,
-        seed=seed,
-    )
-    return found.low, found.high
 
 
 def _difference(sides: Sides, i: int, tests: _Tests, groups: NDArray[Any] | None, alpha: float) -> Difference:
@@ -218,8 +193,6 @@ def _difference(sides: Sides, i: int, tests: _Tests, groups: NDArray[Any] | None
         se=found.se,
         ci_low=found.ci_low,
         ci_high=found.ci_high,
-        boot_low=known(tests.low[i]),
-        boot_high=known(tests.high[i]),
         p=float(tests.p[i]),
         p_holm=float(tests.p_holm[i]),
         p_mcnemar=mcnemar(n_better, n_worse) if is_single and groups is None else None,
@@ -255,4 +228,7 @@ def _samples(variance: Variance, n: int, alpha: float) -> dict[str, int | None] 
 def _mean(differences: Floats, groups: NDArray[Any] | None, level: float) -> PairedDifference | None:
     """The difference averaged over budgets, of the problems that have all of them."""
     over = differences.mean(axis=1) if differences.shape[1] else np.full(len(differences), np.nan)
-    return None if np.isnan(over).all() else paired_difference(over, level=level, groups=groups)
+    is_known = ~np.isnan(over)
+    if not is_known.any():
+        return None
+    return paired_difference(over[is_known], level=level, groups=groups_among(groups, is_known))

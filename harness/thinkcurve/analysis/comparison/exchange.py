@@ -20,9 +20,9 @@ from thinkcurve.analysis.basis.between import (
     measured,
     rising,
 )
-from thinkcurve.analysis.basis.grid import Floats
+from thinkcurve.analysis.basis.grid import Floats, groups_among
 from thinkcurve.analysis.basis.interval import FEWEST_UNITS, known, n_units
-from thinkcurve.analysis.basis.paired import freedom, least_pull
+from thinkcurve.analysis.basis.paired import filled, least_pull
 from thinkcurve.analysis.basis.resample import RESAMPLES, Estimate, Statistic, bootstrap
 from thinkcurve.analysis.comparison.sides import Side
 
@@ -92,7 +92,8 @@ def over_compute(
     Only problems with attempts of both at all budgets count. They are resampled for both together, their compute with
     them. Budgets whose compute is unknown, or nothing, are left out. A curve that falls is first made the nearest one
     that does not (isotonic), for the ratio only. Intervals are BCa (`thinkcurve.analysis.basis.resample.bootstrap`),
-    and no narrower than one problem that changed altogether would make them.
+    and no narrower than one problem that changed altogether would make them, as that of a paired difference is
+    (`thinkcurve.analysis.basis.paired.least_pull`).
     """
     sides = base, new
     fits = [measured(side.means, costs_of(side.grid, axis), side.is_drawn)[1] for side in sides]
@@ -108,7 +109,7 @@ def over_compute(
             why = f"{axis} of {name} is unknown or nothing at every budget"
             return _no_area(axis, why), _no_ratio(axis, why)
     n, n_left_out = int(is_complete.sum()), int((~is_complete).sum())
-    groups = None if groups is None else groups[is_complete]
+    groups = groups_among(groups, is_complete)
     all_once = np.ones((1, n))
     points = first.curve(all_once), second.curve(all_once)
     reached = common_accuracies(*points)
@@ -182,12 +183,14 @@ def _estimate(
 
 
 def _moved(base: Measured, new: Measured, at: Floats) -> Floats:
-    """The statistic with one problem more, of shape (4, 2 + accuracies): one that is to one of the runs as problems are
-    on average, and that the other never solves, or always."""
-    ours, theirs = base.means.mean(axis=0), new.means.mean(axis=0)
-    first = _with_more(base, np.array([0 * ours, 0 * ours + 1, ours, ours]))
-    second = _with_more(new, np.array([theirs, theirs, 0 * theirs, 0 * theirs + 1]))
-    return _statistic(first, second, at)(np.hstack([np.ones((4, len(base.means))), np.eye(4)]))
+    """The statistic with one problem more, of shape (2, 2 + accuracies): one that base never solves and new always
+    does, and the other way round, as `thinkcurve.analysis.basis.paired.least_pull` has it."""
+    never, always = np.eye(2)
+    first, second = (
+        _with_more(side, np.tile(solved[:, None], side.means.shape[1]))
+        for side, solved in ((base, never), (new, always))
+    )
+    return _statistic(first, second, at)(np.hstack([np.ones((2, len(base.means))), np.eye(2)]))
 
 
 def _with_more(side: Measured, means: Floats) -> Measured:
@@ -199,7 +202,7 @@ def _with_more(side: Measured, means: Floats) -> Measured:
 def _no_surer_than_one_problem(found: Estimate, moved: Floats, units: int, level: float) -> Estimate:
     """The estimate with ends no nearer than one problem that changed altogether would set them (see `ALIKE`).
 
-    ``moved`` of shape (4, ...) says what four such problems change. Resamples cannot hold what was never drawn.
+    ``moved`` of shape (2, ...) says what such a problem changes, either way. What was never drawn is in no resample.
     """
     ends = []
     for sign, end in ((-1, found.low), (1, found.high)):
@@ -215,8 +218,8 @@ def _half(least: float, se: float, units: int, level: float) -> float:
     """How far out an end lies whose standard error is filled up to ``least`` by two made-up problems."""
     if not least > se:  # NaN too
         return 0.0
-    filled = (least**2 - se**2) / 2
-    return float(t.ppf((1 + level) / 2, freedom(least**2, 2 * filled**2, units))) * least
+    squares, df = filled(se**2, 0.0, least**2, units)
+    return float(t.ppf((1 + level) / 2, df) * np.sqrt(squares))
 
 
 def _at(levels: Floats, curve: tuple[Floats, Floats]) -> Floats:

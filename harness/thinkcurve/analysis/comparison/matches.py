@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from thinkcurve.analysis.basis.grid import Grid
+from thinkcurve.analysis.comparison.conditions import conditions_of, template_of
+from thinkcurve.analysis.comparison.sameness import MOST_NAMED, changed, prints_of
 from thinkcurve.errors import UsageError, did_you_mean
 from thinkcurve.store import Manifest, TaskRecord
 
@@ -67,11 +69,12 @@ def matches_of(base: Run, new: Run, *, base_model: str | None = None, new_model:
     grids = [{(g.model, g.task): g for g in run.grids} for run in (base, new)]
     found = []
     for task in tasks:
-        notes = (*shared_notes, *_check_problems(base, new, task))
+        notes = (*shared_notes, *_check_problems(base, new, task), *conditions_of(base.manifest, new.manifest, task))
         for first, second in pairs:
             one, other = grids[0].get((first, task)), grids[1].get((second, task))
             if one is not None and other is not None:
-                found.append(Match(one, other, base.manifest.study.seed == new.manifest.study.seed, notes))
+                of = (*notes, *template_of(base.manifest, new.manifest, (first, second)))
+                found.append(Match(one, other, base.manifest.study.seed == new.manifest.study.seed, of))
     if not found:
         raise UsageError(
             f"the runs have no graded attempts in common at {', '.join(tasks)}; "
@@ -121,11 +124,11 @@ def _check_problems(base: Run, new: Run, task: str) -> Iterator[str]:
             f"task {task!r} is of version {one.version!r} in base and {other.version!r} in new, which may ask or judge "
             "otherwise; run both with one version of it"
         )
-    changed = _changed(base, new, task)
-    if changed:
-        some = ", ".join(changed[:3]) + (", ..." if len(changed) > 3 else "")
+    differ = changed(prints_of(base, task), prints_of(new, task))
+    if differ:
+        some = ", ".join(differ[:MOST_NAMED]) + (", ..." if len(differ) > MOST_NAMED else "")
         raise UsageError(
-            f"{len(changed)} problem{'s' * (len(changed) > 1)} of task {task!r} differ between base and new under the "
+            f"{len(differ)} problem{'s' * (len(differ) > 1)} of task {task!r} differ between base and new under the "
             f"same id ({some}); run both on one revision of its data"
         )
     if not (one.fingerprint and other.fingerprint):
@@ -135,7 +138,7 @@ def _check_problems(base: Run, new: Run, task: str) -> Iterator[str]:
         if one.prompt_fingerprint and other.prompt_fingerprint and one.prompt_fingerprint != other.prompt_fingerprint:
             yield f"{task}: the same problems are asked otherwise in new than in base (prompt, level or group)"
         return
-    if changed is not None:
+    if differ is not None:
         return
     if _took_the_same(base, new, task, one, other):
         raise UsageError(
@@ -147,14 +150,6 @@ def _check_problems(base: Run, new: Run, task: str) -> Iterator[str]:
             f"{task}: the runs took different problems, so their fingerprints cannot be compared; those of the same id "
             "are taken for the same"
         )
-
-
-def _changed(base: Run, new: Run, task: str) -> list[str] | None:
-    """The ids that name other problems in new than in base, ``None`` where a run does not say what it asked."""
-    ours, theirs = ({q.problem: q.fingerprint for q in run.questions if q.task == task} for run in (base, new))
-    if not (ours and theirs):
-        return None
-    return [problem for problem, print_ in ours.items() if theirs.get(problem, print_) != print_]
 
 
 def _took_the_same(base: Run, new: Run, task: str, one: TaskRecord, other: TaskRecord) -> bool:

@@ -83,10 +83,11 @@ def samples_needed(
 ) -> float | None:
     """How many samples of each model at each of ``n`` problems show a ``difference`` with the wanted power.
 
-    Not rounded, and at least 1. ``within`` is the variance that one sample of each adds (sigma_base^2 + sigma_new^2
-    where they are independent). ``None`` where no number is enough: the problems themselves differ too much.
+    Not rounded, at least 1, and by t with n - 1 degrees of freedom. ``within`` is the variance that one sample of each
+    adds (sigma_base^2 + sigma_new^2 where they are independent). ``None`` where no number is enough: the problems
+    themselves differ too much.
     """
-    left = n * difference**2 / _quantiles(alpha, power) ** 2 - between
+    left = n * (difference / detectable_with(1.0, max(n - 1, 1), alpha=alpha, power=power)) ** 2 - between
     return None if left <= 0 else max(1.0, within / left)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from thinkcurve.analysis.basis.grid import Grid, grids_of, outer_groups
+from thinkcurve.analysis.fitting.beyond import Beyond
 from thinkcurve.analysis.fitting.fits import Fits, fit_forms
 from thinkcurve.analysis.fitting.forms import COVERAGE_FORMS
 from thinkcurve.analysis.fitting.gains import Gain, gains_of
@@ -51,13 +52,14 @@ def curve_fits_of(
     attempts: pd.DataFrame,
     axis: str = "thinking_tokens",
     *,
-    extrapolate_to: float | None = None,
+    extrapolate_to: float | Beyond | None = None,
     n_resamples: int = FIT_RESAMPLES,
     seed: int = 0,
 ) -> list[CurveFits]:
     """The fits of each (model, task, control) of an attempts table, in the table's order.
 
-    Lines end with the measured range unless ``extrapolate_to``, a cost on the axis, is beyond it.
+    Lines of accuracy end with the measured range unless ``extrapolate_to`` is beyond it: a cost on the axis, for which
+    `ValueError` is raised where it is not, or a `Beyond`, which those curves follow that it is beyond.
     """
     return [
         curve_fits(grid, axis, extrapolate_to=extrapolate_to, n_resamples=n_resamples, seed=seed)
@@ -69,12 +71,14 @@ def curve_fits(
     grid: Grid,
     axis: str = "thinking_tokens",
     *,
-    extrapolate_to: float | None = None,
+    extrapolate_to: float | Beyond | None = None,
     n_resamples: int = FIT_RESAMPLES,
     seed: int = 0,
 ) -> CurveFits:
     """The fits of one grid, else as `curve_fits_of`."""
     series = accuracy_series(grid, axis, n_resamples=n_resamples, seed=seed)
+    if isinstance(extrapolate_to, Beyond):
+        extrapolate_to = extrapolate_to.of(float(series.x.max(initial=0)))
     last = int(places_of(grid)[-1])
     coverage = _coverage(grid, last, n_resamples, seed)
     n_problems = len(complete(grid).problems)

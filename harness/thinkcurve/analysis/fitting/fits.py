@@ -37,19 +37,29 @@ class Parameter(Interval, frozen=True):
     is_identifiable: bool = False
 
 
+class Extrapolated(Interval, frozen=True):
+    """Accuracy at an ``x`` beyond all points, if the form went on: the end of its band, which no point has tested.
+
+    The interval is that of `bands.Band`: of this form by resamples, and of all others that fit about as well.
+    """
+
+    x: float = 0.0
+
+
 class FormFit(msgspec.Struct, frozen=True):
     """One form fitted to the points of a curve.
 
     ``aicc`` is chi^2 + 2k + 2k(k+1)/(n-k-1) with n the number of points (not of attempts: attempts at one budget are
-    one point of the form), k the parameters of the form and one more where the points scatter (`Fits`), and chi^2 by
-    the variances of the points with that scatter; ``weight`` is its Akaike weight among the forms that have one
+    one point of the form), k the parameters of the form, and chi^2 by the variances of the points with what they
+    scatter beyond (`Fits`); ``weight`` is its Akaike weight among the forms that have one
     (Burnham and Anderson 2002, section 2.9). Both are ``None`` where n < k + 2 or under another loss than ``weighted``.
     They take points as independent, which those of one shared trace are not: ``best_in``, the share of resamples in
     which the form had the smallest AICc, does not. ``largest_miss`` is the largest distance of a point from the line.
     ``n_failed`` of ``n_resamples`` did not converge and are in no interval. ``reason`` says why the form is not
     identifiable.
     ``ceiling`` is where accuracy ends as compute grows, ``saturates_at`` the x from which it is within ``TOLERANCE``
-    of that; its value or high end is ``None`` beyond the points, which would be an extrapolation.
+    of that; its value or high end is ``None`` beyond the points, which would be an extrapolation. ``extrapolated`` is
+    there only where one was asked for, of a form that is identifiable.
     """
 
     form: str
@@ -66,12 +76,13 @@ class FormFit(msgspec.Struct, frozen=True):
     ceiling: Parameter | None
     saturates_at: Parameter | None
     band: Band | None
+    extrapolated: Extrapolated | None = None
 
 
 class Fits(msgspec.Struct, frozen=True):
     """Forms fitted to the same points (``x``, ``y``, left to right). ``scatter`` is how far these lie off the best form
-    beyond their sampling error, as a standard deviation of accuracy (`fitting.scatter.scatter_of`): AICc counts it as a
-    parameter, and weights hold for that scatter. ``left_out`` says which points and problems of the curve are not among
+    beyond their sampling error, as a standard deviation of accuracy (`fitting.scatter.scatter_of`): weights hold for
+    that scatter. ``left_out`` says which points and problems of the curve are not among
     them; ``best`` is the identifiable form of the
     largest weight, ``None`` where there is none."""
 
@@ -102,9 +113,9 @@ def fit_forms(
         raise ValueError(f"extrapolate_to is {extrapolate_to}, which is not beyond the largest x")
     scatter = scatter_of(forms, series) if loss == "weighted" else 0.0
     made = [fitted(form, series, loss, scatter) for form in forms]
-    aiccs = criteria(made, has_scatter=scatter > 0) if loss == "weighted" else np.full(len(made), np.nan)
+    aiccs = criteria(made) if loss == "weighted" else np.full(len(made), np.nan)
     weights = akaike_weights(aiccs)
-    shares = best_in(made, aiccs, has_scatter=scatter > 0)
+    shares = best_in(made, aiccs)
     lines = bands(made, weights, level, extrapolate_to)
     found = tuple(
         _form_fit(part, criterion, weight, share, band, level)
@@ -126,6 +137,7 @@ def _form_fit(part: Fitted, criterion: float, weight: float, share: float, band:
     n_resamples = len(part.good)
     n_failed = 0 if part.fit is None else int((~part.good).sum())
     parameters = _parameters(part, level)
+    reason = part.reason or _open(part, parameters, n_failed)
     return FormFit(
         form=part.form.name,
         formula=part.form.formula,
@@ -137,11 +149,18 @@ def _form_fit(part: Fitted, criterion: float, weight: float, share: float, band:
         n_points=len(part.series.x),
         n_resamples=n_resamples,
         n_failed=n_failed,
-        reason=part.reason or _open(part, parameters, n_failed),
+        reason=reason,
         ceiling=_ceiling(part, level),
         saturates_at=_saturates_at(part, level),
         band=band,
+        extrapolated=_extrapolated(band) if reason is None else None,
     )
+
+
+def _extrapolated(band: Band | None) -> Extrapolated | None:
+    if band is None or not band.is_extrapolated[-1]:
+        return None
+    return Extrapolated(band.y[-1], band.ci_low[-1], band.ci_high[-1], band.x[-1])
 
 
 def _open(part: Fitted, parameters: Sequence[Parameter], n_failed: int) -> str | None:

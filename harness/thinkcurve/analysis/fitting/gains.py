@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from thinkcurve.analysis.basis.axes import costs_of
-from thinkcurve.analysis.basis.grid import Floats, Grid, outer_groups
+from thinkcurve.analysis.basis.grid import Floats, Grid, groups_among
 from thinkcurve.analysis.basis.interval import UNKNOWN, Interval, intervals, known, n_units
 from thinkcurve.analysis.basis.paired import paired_difference
 from thinkcurve.analysis.basis.resample import RESAMPLES, Estimate, bootstrap, mean_over, ratio_over
@@ -46,27 +46,58 @@ class _Steps(NamedTuple):
     is_both: NDArray[np.bool_]
     is_single: NDArray[np.bool_]
 
+    def only(self, has: NDArray[np.bool_], steps: list[int]) -> _Steps:
+        """Of some problems, a mask of shape (P,), and some steps."""
+        cost, n = (tuple(part[has][:, steps] for part in parts) for parts in (self.cost, self.n))
+        return _Steps(
+            self.gain[has][:, steps],
+            (cost[0], cost[1]),
+            (n[0], n[1]),
+            self.is_both[has][:, steps],
+            self.is_single[steps],
+        )
+
+    def per_doubling(self, weights: Floats) -> Floats:
+        """Gain per doubling and doublings of each step in resamples (R, P), of shape (R, steps, 2)."""
+        costs = [ratio_over(weights, cost, n) for cost, n in zip(self.cost, self.n, strict=True)]
+        logs = [np.log2(np.where(cost > 0, cost, np.nan)) for cost in costs]
+        is_known = ~(np.isnan(self.cost[0] + self.cost[1]) & self.is_both).any(axis=0)
+        doublings = np.where(is_known, logs[1] - logs[0], np.nan)
+        is_step = np.isfinite(doublings) & (np.abs(doublings) > SAME_X)
+        gain = mean_over(weights, self.gain)
+        per = np.divide(gain, doublings, out=np.full(gain.shape, np.nan), where=is_step)
+        return np.stack([per, np.where(is_step, doublings, np.nan)], axis=2)
+
 
 def gains_of(
     grid: Grid, axis: str = "thinking_tokens", *, n_resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[Gain, ...]:
     """The gain from each budget of a grid to the next. Budgets without attempts are left out.
 
-    The interval per doubling is BCa over problems (costs are drawn with them), and holds that of the gain over the
-    doublings as measured.
+    The interval per doubling is BCa over the problems at both ends (costs are drawn with them), and holds that of the
+    gain over the doublings as measured.
     """
     places = places_of(grid)
     if len(places) < 2:
         return ()
     steps = _steps(grid, places, axis)
-    found = bootstrap(
-        lambda weights: _statistic(steps, weights),
-        len(grid.problems),
-        groups=grid.groups,
-        n_resamples=n_resamples,
-        seed=seed,
-    )
-    return tuple(_gain(grid, steps, found, step, places) for step in range(len(places) - 1))
+    gains: dict[int, Gain] = {}
+    for together in _of_one_set(steps.is_both):
+        has = steps.is_both[:, together[0]]
+        own, groups, found = steps.only(has, together), groups_among(grid.groups, has), None
+        if has.any():
+            found = bootstrap(own.per_doubling, int(has.sum()), groups=groups, n_resamples=n_resamples, seed=seed)
+        for i, step in enumerate(together):
+            gains[step] = _gain(grid, own, found, (i, step), groups, places)
+    return tuple(gains[step] for step in range(len(places) - 1))
+
+
+def _of_one_set(is_both: NDArray[np.bool_]) -> list[list[int]]:
+    """Steps by the problems that they are of, (P, steps): those of the same are resampled together."""
+    sets: dict[bytes, list[int]] = {}
+    for step, has in enumerate(is_both.T):
+        sets.setdefault(has.tobytes(), []).append(step)
+    return list(sets.values())
 
 
 def _steps(grid: Grid, places: NDArray[np.int64], axis: str) -> _Steps:
@@ -87,29 +118,25 @@ def _steps(grid: Grid, places: NDArray[np.int64], axis: str) -> _Steps:
     )
 
 
-def _statistic(steps: _Steps, weights: Floats) -> Floats:
-    """Gain per doubling and doublings of each step, of shape (R, steps, 2)."""
-    costs = [ratio_over(weights, cost, n) for cost, n in zip(steps.cost, steps.n, strict=True)]
-    logs = [np.log2(np.where(cost > 0, cost, np.nan)) for cost in costs]
-    is_known = ~(np.isnan(steps.cost[0] + steps.cost[1]) & steps.is_both).any(axis=0)
-    doublings = np.where(is_known, logs[1] - logs[0], np.nan)
-    is_step = np.isfinite(doublings) & (np.abs(doublings) > SAME_X)
-    gain = mean_over(weights, steps.gain)
-    per = np.divide(gain, doublings, out=np.full(gain.shape, np.nan), where=is_step)
-    return np.stack([per, np.where(is_step, doublings, np.nan)], axis=2)
-
-
-def _gain(grid: Grid, steps: _Steps, found: Estimate, step: int, places: NDArray[np.int64]) -> Gain:
-    has = steps.is_both[:, step]
-    is_left_out = ~has & (grid.drawn[:, places[step : step + 2]] > 0).any(axis=1)
+def _gain(
+    grid: Grid,
+    steps: _Steps,
+    found: Estimate | None,
+    at: tuple[int, int],
+    groups: NDArray[Any] | None,
+    places: NDArray[np.int64],
+) -> Gain:
+    """The gain of one of the steps that are of the same problems: its place among them, and in the ladder."""
+    i, step = at
+    n = len(steps.gain)
+    n_any = int((grid.drawn[:, places[step : step + 2]] > 0).any(axis=1).sum())
     start, end = int(places[step]), int(places[step + 1])
-    groups = None if grid.groups is None else outer_groups(grid.groups[has])
-    gain = UNKNOWN
-    if has.any():
-        paired = paired_difference(steps.gain[has, step], groups=groups, is_single=bool(steps.is_single[step]))
+    gain, doublings, per_doubling = UNKNOWN, None, UNKNOWN
+    if found is not None:
+        paired = paired_difference(steps.gain[:, i], groups=groups, is_single=bool(steps.is_single[i]))
         gain = Interval(known(paired.difference), paired.ci_low, paired.ci_high)
-    doublings = known(found.value[step, 1])
-    per_doubling = intervals(found, n_units(int(has.sum()), groups))[2 * step]
+        doublings = known(found.value[i, 1])
+        per_doubling = intervals(found, n_units(n, groups))[2 * i]
     return Gain(
         grid.budgets[start],
         grid.budgets[end],
@@ -118,8 +145,8 @@ def _gain(grid: Grid, steps: _Steps, found: Estimate, step: int, places: NDArray
         gain,
         doublings,
         _wide(per_doubling, gain, doublings),
-        int(has.sum()),
-        int(is_left_out.sum()),
+        n,
+        n_any - n,
     )
 
 

@@ -33,8 +33,6 @@ MOST_PAIRS = 8
 """Pairs of sizes that are compared: a hundred models have 4,950."""
 STEPS = 8
 """Steps between two points of a ladder at which the interval of the accuracy is found."""
-LEAST = 0.05
-"""A point that is on the frontier in fewer resamples than this share is not near it."""
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -249,14 +247,14 @@ def _to_reach(
 def _pairs(points: Points, candidates: Sequence[Candidate], priced: Sequence[int]) -> list[tuple[int, int]]:
     """The pairs of entries under one control whose models are known to be of different size, smaller first.
 
-    In the order in which they are worth a look: first those whose models are both near the frontier, and of these those
-    of sizes next to each other.
+    In the order in which they are worth a look: first those whose models are both on the frontier, and of these those
+    of sizes next to each other. Shares of resamples do not count: of few problems a low one says little (`pareto`).
     """
     by_size = sorted((size, i) for i in priced if (size := points.entries[i].active_parameters) is not None)
     rank = {size: place for place, size in enumerate(sorted({size for size, _ in by_size}))}
-    near = {c.entry for c in candidates if c.is_on_frontier or (c.resample_share or 0.0) >= LEAST}
+    on = {c.entry for c in candidates if c.is_on_frontier}
     found = [
-        (small not in near or large not in near, rank[other] - rank[size], place, small, large)
+        (small not in on or large not in on, rank[other] - rank[size], place, small, large)
         for place, (size, small) in enumerate(by_size)
         for other, large in by_size[place + 1 :]
         if other != size and points.entries[small].grid.control == points.entries[large].grid.control

@@ -10,29 +10,28 @@ from typing import Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit, ndtr, ndtri, stdtrit
+from scipy.special import ndtr
 
 from thinkcurve.analysis.basis.grid import Floats, Grid, outer_groups, units_of
 from thinkcurve.analysis.basis.interval import Interval
-from thinkcurve.analysis.items.irt import BLOCKS, Fit, Replicates, fit, jackknife_df, jackknife_se, without_blocks
+from thinkcurve.analysis.items.expected import expected_accuracies
+from thinkcurve.analysis.items.irt import BLOCKS, Fit, Replicates, fit, jackknife_se, without_blocks
 from thinkcurve.budget import effort_of
 
 MOST_VALUES = 200_000
 """Respondents times problems up to which standard errors are made by fitting again without each block of problems."""
 FEWEST_BLOCKS = BLOCKS // 2
 """Blocks below which a standard error by them is too uncertain itself."""
-CLOSEST = 1e-6
-"""To 0 or 1, where log odds are taken."""
 
 
 class Ability(msgspec.Struct, frozen=True):
     """One respondent: a model (``place`` numbers models of one name) at a budget.
 
     ``raw`` is the accuracy over the ``n_problems`` that it was asked, ``expected`` the one over all problems of the
-    task that anybody was asked, as the model has it, with a 95 % interval over problems (or outer groups, where there
-    are any). ``ability`` is in standard deviations of abilities. ``better_than_next`` is the chance that it is better
-    than the one ranked below it; ``None`` where that cannot be told: both right, or both wrong, in all that they were
-    asked.
+    task that anybody was asked: its own answers, and what its ability says of those it was not asked, with a 95 %
+    interval over problems (or outer groups, where there are any). Where it was asked all of them the two are the same.
+    ``ability`` is in standard deviations of abilities. ``better_than_next`` is the chance that it is better than the
+    one ranked below it; ``None`` where that cannot be told: both right, or both wrong, in all that they were asked.
     """
 
     model: str
@@ -52,7 +51,8 @@ class Abilities(msgspec.Struct, frozen=True):
     """A task's ranking, best first; empty with a ``reason`` where there is none.
 
     ``fitted`` is ``2pl``, or ``1pl`` (Rasch) where respondents are too few for a slope of each problem.
-    ``n_common`` is how many problems all respondents were asked.
+    ``n_common`` is how many problems all respondents were asked. ``notes`` say which runs are not ranked, as they asked
+    other problems under the same ids.
     """
 
     task: str
@@ -62,24 +62,24 @@ class Abilities(msgspec.Struct, frozen=True):
     has_converged: bool
     ranking: tuple[Ability, ...]
     reason: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class _Errors:
-    """Standard errors of abilities and of expected accuracies (I,), and t's quantile for them; ``replicates`` made them
-    where the fit is not too large for that."""
+    """Standard errors of abilities (I,); ``replicates`` made them where the fit is not too large for that."""
 
     ability: Floats
-    expected: Floats
-    quantile: float
     replicates: Replicates | None
 
 
 @dataclass(frozen=True, eq=False)
 class _Responses:
-    """Mean answers of I respondents to J problems (I, J), NaN where none; who they are; outer groups (J,), if any."""
+    """Mean answers of I respondents to J problems (I, J), NaN where none, and of how many attempts (I,); who they are;
+    outer groups (J,), if any."""
 
     table: Floats
+    n_attempts: Floats
     names: list[tuple[str, str, int | None, int]]
     groups: NDArray[Any] | None
 
@@ -90,7 +90,7 @@ def abilities_of(grids: Sequence[Grid]) -> Abilities:
     Repeats of a problem are one answer, their mean: they never make a problem count more than once. A standard error
     is the larger of two: of the posterior, which takes the problems as known but knows how little an ability at the
     edge (all right) rests on; and, unless the fit is too large for it, of fits without each block of problems, or of
-    whole outer groups. Intervals of expected accuracies are by t on the scale of log odds: they stay within 0 and 1.
+    whole outer groups. Expected accuracies are those of `thinkcurve.analysis.items.expected`.
     """
     responses = _responses(grids)
     is_asked = ~np.isnan(responses.table)
@@ -100,7 +100,10 @@ def abilities_of(grids: Sequence[Grid]) -> Abilities:
         found = fit(responses.table)
     except ValueError as error:
         return Abilities(task, None, n_problems, n_common, False, (), str(error))
-    expected, errors = found.expected(found.ability), _errors(responses, found)
+    errors = _errors(responses, found)
+    expected = expected_accuracies(
+        responses.table, responses.n_attempts, found, groups=responses.groups, without=errors.replicates
+    )
     order = np.argsort(-found.ability, kind="stable")
     raw = np.nansum(responses.table, axis=1) / is_asked.sum(axis=1)
     ranking = []
@@ -117,7 +120,7 @@ def abilities_of(grids: Sequence[Grid]) -> Abilities:
                 raw=float(raw[i]),
                 ability=float(found.ability[i]),
                 se=float(errors.ability[i]),
-                expected=_interval(float(expected[i]), float(errors.expected[i]), errors.quantile),
+                expected=expected[i],
                 better_than_next=None
                 if after is None or _are_alike(raw[i], raw[after])
                 else _chance(found, errors, i, after),
@@ -132,8 +135,7 @@ def _are_alike(one: float, other: float) -> bool:
 
 
 def _errors(responses: _Responses, found: Fit) -> _Errors:
-    growth = (found.expected(found.ability + 0.01) - found.expected(found.ability - 0.01)) / 0.02
-    of_posterior = _Errors(found.se, growth * found.se, float(ndtri(0.975)), None)
+    of_posterior = _Errors(found.se, None)
     n_units = int(units_of(responses.table.shape[1], responses.groups).max()) + 1
     if responses.table.size > MOST_VALUES or n_units < FEWEST_BLOCKS:
         return of_posterior
@@ -141,17 +143,7 @@ def _errors(responses: _Responses, found: Fit) -> _Errors:
     if len(without.share) < FEWEST_BLOCKS:
         return of_posterior
     ability = jackknife_se(found.ability, without.ability, without.share)
-    expected = jackknife_se(found.expected(found.ability), without.expected, without.share)
-    quantile = float(stdtrit(jackknife_df(without.share), 0.975))
-    return _Errors(np.maximum(found.se, ability), np.maximum(growth * found.se, expected), quantile, without)
-
-
-def _interval(value: float, se: float, quantile: float) -> Interval:
-    """Mean and ends that lie ``quantile`` standard errors off on the scale of log odds."""
-    inside = min(max(value, CLOSEST), 1 - CLOSEST)
-    half = quantile * se / (inside * (1 - inside))
-    low, high = (float(expit(logit(inside) + side * half)) for side in (-1, 1))
-    return Interval(value, min(low, value), max(high, value))
+    return _Errors(np.maximum(found.se, ability), without)
 
 
 def _chance(found: Fit, errors: _Errors, better: int, worse: int) -> float | None:
@@ -172,7 +164,7 @@ def _responses(grids: Sequence[Grid]) -> _Responses:
             place.setdefault(problem, len(place))
             if grid.named_groups is not None and (label := grid.named_groups[i]) is not None and label == label:
                 group_of[problem] = label
-    rows, names = [], []
+    rows, names, n_attempts = [], [], []
     seen: dict[tuple[str, str], int] = {}
     for grid in grids:
         seen[grid.model, grid.control] = seen.get((grid.model, grid.control), 0) + 1
@@ -183,6 +175,7 @@ def _responses(grids: Sequence[Grid]) -> _Responses:
             row = np.full(len(place), np.nan)
             row[columns] = grid.means[:, at]
             rows.append(row)
+            n_attempts.append(float(grid.drawn[:, at].sum()))
             names.append((grid.model, grid.control, budget, seen[grid.model, grid.control]))
     table = np.array(rows).reshape(-1, len(place))
     is_any = (~np.isnan(table)).any(axis=0)
@@ -190,4 +183,4 @@ def _responses(grids: Sequence[Grid]) -> _Responses:
     problems = list(place)
     keys = [group_of.get(problems[at], (problems[at],)) for at in np.flatnonzero(is_any)]
     groups = np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=int)
-    return _Responses(table[:, is_any], names, outer_groups(groups) if group_of else None)
+    return _Responses(table[:, is_any], np.array(n_attempts), names, outer_groups(groups) if group_of else None)

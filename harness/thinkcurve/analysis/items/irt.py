@@ -59,10 +59,13 @@ class Fit:
     n_steps: int
     has_converged: bool
 
-    def expected(self, ability: Floats, problems: NDArray[np.bool_] | None = None) -> Floats:
-        """The accuracy that each ability (...) would have over all problems, asked or not, or over some (J,)."""
-        chances = expit(ability[..., None] * self.slope + self.easiness)
-        return np.asarray(chances.mean(axis=-1) if problems is None else chances[..., problems].mean(axis=-1))
+    def chances(self) -> Floats:
+        """The chance that each respondent has at each problem, asked or not, of shape (I, J)."""
+        return np.asarray(expit(self.ability[:, None] * self.slope + self.easiness))
+
+    def completed(self, responses: Floats) -> Floats:
+        """Answers of shape (I, J), the chance of a right one where there is none (NaN)."""
+        return np.where(np.isnan(responses), self.chances(), responses)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +138,8 @@ def _prior(problems: Floats, kind: Model) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Replicates:
-    """Fits without each of G blocks of problems: abilities and expected accuracies (G, I), and each block's share of
-    all problems (G,)."""
+    """Fits without each of G blocks of problems: abilities and expected accuracies (G, I), answers counted where there
+    are any (`Fit.completed`), and each block's share of all problems (G,)."""
 
     ability: Floats
     expected: Floats
@@ -165,7 +168,7 @@ def without_blocks(
             continue
         found = fit(responses, model=whole.model, weights=kept.astype(float), start=whole)
         abilities.append(found.ability)
-        accuracies.append(found.expected(found.ability, kept))
+        accuracies.append(found.completed(responses)[:, kept].mean(axis=1))
         sizes.append(1 - kept.mean())
     shape = (-1, len(responses))
     return Replicates(np.array(abilities).reshape(shape), np.array(accuracies).reshape(shape), np.array(sizes))

@@ -50,7 +50,8 @@ class ItemTable(msgspec.Struct, frozen=True):
     """The problems of one (model, task, control), the most telling first.
 
     That order is by ``fall``, then ``rise``, then the distance of ``discrimination`` from 0. ``n_respondents`` is on
-    how many respondents (samples of a model, whatever their budgets) the discrimination rests.
+    how many respondents (samples of a model, whatever their budgets) the discrimination rests, ``notes`` which runs are
+    not among them, as they asked other problems under the same ids.
     """
 
     model: str
@@ -60,6 +61,7 @@ class ItemTable(msgspec.Struct, frozen=True):
     efforts: tuple[str | None, ...] | None
     n_respondents: int
     items: tuple[Item, ...]
+    notes: tuple[str, ...] = ()
 
 
 def items_of(grid: Grid, others: Sequence[Grid] = ()) -> ItemTable:

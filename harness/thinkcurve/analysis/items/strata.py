@@ -7,7 +7,7 @@ Strata are small: each cell has its own interval, and beside it the same drawn t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import numpy as np
@@ -16,13 +16,19 @@ from numpy.typing import NDArray
 from thinkcurve.analysis.basis.accuracy import shares
 from thinkcurve.analysis.basis.grid import Floats, Grid
 from thinkcurve.analysis.basis.interval import UNKNOWN, Interval, known
+from thinkcurve.analysis.comparison.sameness import alike, alike_of
 from thinkcurve.analysis.items.difficulty import FIFTHS, Difficulty, difficulty_of, moved
 from thinkcurve.analysis.items.parts import Parts, parts
 from thinkcurve.analysis.items.pooling import pooled
 
+if TYPE_CHECKING:
+    from thinkcurve.run import Run
+
 By = Literal["level", "group", "difficulty"]
 LABELS: tuple[Literal["level", "group"], ...] = ("level", "group")
 """By what the table itself names."""
+FEWEST_POOLED = 2.0
+"""Effective problems below which a stratum of twice as many is not pooled: next to nothing of it would be its own."""
 NOT_POSSIBLE = (
     "not possible: it needs a second sample of the problems, or a second model on them, to tell how hard each is "
     "apart from the attempts that are scored; and 10 problems"
@@ -33,7 +39,9 @@ class Cell(msgspec.Struct, frozen=True):
     """A stratum at a budget. ``n_problems`` and ``n_attempts`` count what was scored (in fifths, by share).
 
     The problem is the cluster, or the outer group where there are any; within a group, the problem. ``se`` is ``None``
-    for fewer than two clusters. ``pooled`` is drawn toward the other strata; unknown for fewer than three of them.
+    for fewer than two clusters. ``n_effective`` is how many problems the interval is worth: in fifths far fewer than
+    they hold where accuracy jumps at a border. ``pooled`` is drawn toward the other strata; unknown for fewer than
+    three of them, and where ``n_effective`` is below `FEWEST_POOLED` and half of the problems.
     """
 
     accuracy: Interval
@@ -41,6 +49,7 @@ class Cell(msgspec.Struct, frozen=True):
     pooled: Interval
     n_problems: float
     n_attempts: float
+    n_effective: float | None = None
 
 
 class Stratum(msgspec.Struct, frozen=True):
@@ -55,7 +64,8 @@ class Strata(msgspec.Struct, frozen=True):
     """The strata of one (model, task, control) by one thing.
 
     ``source`` says what told the difficulty: other ``samples`` or other ``models``; where neither is there ``strata``
-    is empty and ``reason`` says why. ``n_unplaced`` problems belong to no stratum.
+    is empty and ``reason`` says why. ``n_unplaced`` problems belong to no stratum. ``notes`` say which runs do not tell
+    the difficulty, as they asked other problems under the same ids.
     """
 
     model: str
@@ -68,6 +78,7 @@ class Strata(msgspec.Struct, frozen=True):
     n_unplaced: int = 0
     source: str | None = None
     reason: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def strata_of(grid: Grid, others: Sequence[Grid] = ()) -> list[Strata]:
@@ -77,6 +88,22 @@ def strata_of(grid: Grid, others: Sequence[Grid] = ()) -> list[Strata]:
     """
     found = [strata for by in LABELS if (strata := strata_by(grid, by)) is not None]
     return [*found, _by_difficulty(grid, others)]
+
+
+def strata_of_runs(runs: Sequence[Run]) -> list[list[Strata]]:
+    """The strata of each run; models of runs that asked the same problems tell each other's difficulty."""
+    groups = alike(runs)
+    found: list[list[Strata]] = []
+    for place, run in enumerate(runs):
+        found.append([])
+        for grid in run.grids:
+            group = alike_of(groups, grid.task, place)
+            notes = (group.remark,) if group.remark else ()
+            found[-1] += [
+                msgspec.structs.replace(strata, notes=notes) if strata.by == "difficulty" else strata
+                for strata in strata_of(grid, group.grids(runs))
+            ]
+    return found
 
 
 def strata_by(grid: Grid, by: Literal["level", "group"]) -> Strata | None:
@@ -168,8 +195,9 @@ def _cells(found: Parts, n_problems: Floats, n_attempts: Floats) -> list[Cell | 
     for j in range(len(n)):
         own = Interval(*(known(end[j]) for end in (found.mean, found.low, found.high)))
         drawn_in = UNKNOWN
-        if together is not None:
+        is_thin = n[j] < FEWEST_POOLED and 2 * n[j] < n_problems[j]
+        if together is not None and not is_thin:
             drawn_in = Interval(*(known(end[j]) for end in (together.mean, together.low, together.high)))
-        cell = Cell(own, known(found.se[j]), drawn_in, float(n_problems[j]), float(n_attempts[j]))
+        cell = Cell(own, known(found.se[j]), drawn_in, float(n_problems[j]), float(n_attempts[j]), known(n[j]))
         cells.append(cell if is_any[j] else None)
     return cells

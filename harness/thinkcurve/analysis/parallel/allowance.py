@@ -9,11 +9,11 @@ Snell et al. 2024 (arXiv 2408.03314) ask how to split an allowance between seque
 sequential samples are revisions of earlier answers, and their mixes so many chains of so many revisions: that is
 theirs, and not measured here, where no sample sees another.
 
-What a sample costs is a list of prices, taken from the data and the same in all resamples: an allowance is decided upon
-with it in hand. The best cell is chosen by the accuracies of the very problems that it is then scored on, so its
-accuracy is flattered, and the mix, with the most cells to choose from, the most. So there is a cross-fitted figure too:
-chosen on one half of the problems, scored on the other; half the problems choose less well, so it errs low (by up to
-.02 in the simulations below).
+What a sample costs is a mean over the problems too, and drawn anew in each resample with what they score: of few
+problems nobody knows well what an allowance pays for. The best cell is chosen by the accuracies of the very problems
+that it is then scored on, so its accuracy is flattered, and the mix, with the most cells to choose from, the most. So
+there is a cross-fitted figure too: chosen on one half of the problems, scored on the other; half the problems choose
+less well, so it errs low (by up to .02 in the simulations below).
 
 Intervals choose anew in each resample: they are of the best at an allowance, not of the cell that was chosen. They
 are BCa as they are here; `thinkcurve.analysis.parallel.chosen` says why that is not enough, and widens them.
@@ -53,13 +53,17 @@ class Scored:
 
     ``scores`` of shape (P, B, K): the accuracy of each problem, NaN where a cell is unknown (then for all problems);
     ``ks`` of shape (K,), ascending from 1; ``prices``: the mean cost of one sample at each budget on each axis, of
-    shape (B,), NaN where unknown. ``groups`` of shape (P,) are the outer groups, if there are any.
+    shape (B,), NaN where unknown. ``groups`` of shape (P,) are the outer groups, if there are any. ``spent``, by axis
+    and of shape (P, B), is what the samples of each problem cost in sum, and ``drawn`` how many there are: ``prices``
+    are their ratio. Without them prices are a list, the same in all resamples.
     """
 
     scores: Floats
     ks: Counts
     prices: Mapping[str, Floats]
     groups: NDArray[Any] | None = None
+    spent: Mapping[str, Floats] | None = None
+    drawn: Floats | None = None
 
     @cached_property
     def is_known(self) -> NDArray[np.bool_]:
@@ -76,6 +80,21 @@ class Scored:
     def costs(self, axis: str) -> Floats:
         """What each cell costs, of shape (B, K)."""
         return self.prices[axis][:, None] * self.ks
+
+    def n_fit(self, axis: str, allowances: Floats, weights: Floats) -> Counts:
+        """How many cells, the first, fit each of A allowances at each budget under weights of shape (R, P): (R, A, B).
+
+        Costs grow with k, so what fits at a budget are its first cells.
+        """
+        if self.spent is None or self.drawn is None:
+            prices = np.broadcast_to(self.prices[axis], (len(weights), len(self.prices[axis])))
+        else:
+            n = weights @ self.drawn
+            prices = np.divide(weights @ self.spent[axis], n, out=np.full(n.shape, np.nan), where=n > 0)
+        with np.errstate(divide="ignore"):  # what costs nothing always fits
+            most = allowances[:, None] * (1 + _SLACK) / prices[:, None, :]
+        found = np.searchsorted(self.ks, np.where(np.isnan(most), 0.0, most), side="right")
+        return np.minimum(found, self.is_known.sum(axis=1))
 
     def fits(self, axis: str, allowances: Floats) -> NDArray[np.bool_]:
         """Whether a cell is known and costs no more than each of A allowances, of shape (A, B, K)."""
@@ -129,10 +148,10 @@ def best_uses(scored: Scored, *, n_resamples: int = RESAMPLES, n_splits: int = S
     ends = np.cumsum([len(allowances) for allowances in asked.values()])
     if not ends.size or not ends[-1]:
         return [_nothing(allowances) for allowances in asked.values()]
-    fits = np.concatenate([scored.fits(axis, allowances) for axis, allowances in asked.items()])
 
     def statistic(weights: Floats) -> Floats:
-        found = _best(scored.accuracies(weights), fits)
+        n_fit = np.concatenate([scored.n_fit(axis, found, weights) for axis, found in asked.items()], axis=1)
+        found = _best(scored.accuracies(weights), n_fit)
         return np.concatenate([found, found[..., 2:] - found[..., :1]], axis=2)
 
     estimate = bootstrap(statistic, len(scored.scores), groups=scored.groups, n_resamples=n_resamples, seed=seed)
@@ -141,7 +160,7 @@ def best_uses(scored: Scored, *, n_resamples: int = RESAMPLES, n_splits: int = S
     uses = []
     for (axis, allowances), end in zip(asked.items(), ends, strict=True):
         part = slice(int(end) - len(allowances), int(end))
-        costs, of_axis = scored.costs(axis), fits[part]
+        costs, of_axis = scored.costs(axis), scored.fits(axis, allowances)
         cells = _choices(everyone, costs, of_axis)[0]
         held_out, held_out_gain = _cross_fitted(scored, halves, costs, of_axis)
         best, gain = part_of(estimate, (part, slice(0, 3))), part_of(estimate, (part, 3))
@@ -150,18 +169,19 @@ def best_uses(scored: Scored, *, n_resamples: int = RESAMPLES, n_splits: int = S
     return uses
 
 
-def _best(accuracies: Floats, fits: NDArray[np.bool_]) -> Floats:
+def _best(accuracies: Floats, n_fit: Counts) -> Floats:
     """The accuracy of the best cell that fits by each strategy, of shape (R, A, 3); NaN where none does.
 
-    ``accuracies`` are of shape (R, B, K) and ``fits`` of shape (A, B, K). Costs grow with k, so what fits at a budget
-    are its first cells, and the best of them is a running maximum.
+    ``accuracies`` are of shape (R, B, K), and the first ``n_fit``, of shape (R, A, B), of each budget fit: the best of
+    them is a running maximum.
     """
-    found = np.empty((len(accuracies), len(fits), len(REGIONS)))
+    found = np.empty((*n_fit.shape[:2], len(REGIONS)))
     for place, (budgets, ks) in enumerate(REGIONS.values()):
         running = np.fmax.accumulate(accuracies[:, budgets, ks], axis=2)
-        n_fit = np.where(fits[:, budgets, ks], np.arange(1, running.shape[2] + 1), 0).max(axis=2)  # (A, budgets)
-        reached = running[:, np.arange(running.shape[1]), np.maximum(n_fit - 1, 0)]
-        found[..., place] = np.fmax.reduce(np.where(n_fit > 0, reached, np.nan), axis=2)
+        n = np.minimum(n_fit[:, :, budgets], running.shape[2])
+        last = np.maximum(n - 1, 0).transpose(0, 2, 1)
+        reached = np.take_along_axis(running, last, axis=2).transpose(0, 2, 1)  # (R, A, budgets)
+        found[..., place] = np.fmax.reduce(np.where(n > 0, reached, np.nan), axis=2)
     return found
 
 

@@ -49,8 +49,10 @@ def gain_intervals(found: Estimate, units: int, *, level: float = 0.95) -> list[
 
 
 def _around(value: float, low: float, high: float, cell: Interval | None) -> Interval:
-    if cell is None or cell.ci_low is None or cell.ci_high is None or np.isnan(low + high):
+    if cell is None or cell.ci_low is None or cell.ci_high is None:
         return _bare(value)
+    if np.isnan(low + high):  # in many resamples the allowance pays for nothing: what is left is the cell itself
+        return Interval(known(value), cell.ci_low, cell.ci_high)
     return Interval(known(value), known(min(low, cell.ci_low)), known(max(high, cell.ci_high)))
 
 

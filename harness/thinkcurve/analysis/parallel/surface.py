@@ -227,7 +227,9 @@ def _uses(
     values = scores.ways[way][there][:, live]
     groups = outer_groups(whole.groups)
     prices = {axis: price[live] for axis, price in _prices(whole, axes).items()}
-    found = best_uses(Scored(values, scores.ks, prices, groups), n_resamples=n_resamples, n_splits=n_splits, seed=seed)
+    spent = {axis: np.where(whole.is_drawn, costs_of(whole, axis), 0.0).sum(axis=2)[:, live] for axis in axes}
+    scored = Scored(values, scores.ks, prices, groups, spent, whole.drawn[:, live].astype(float))
+    found = best_uses(scored, n_resamples=n_resamples, n_splits=n_splits, seed=seed)
     of_cells = [_accuracies({way: values[:, i]}, int(whole.drawn[:, b].sum()), groups) for i, b in enumerate(live)]
     names = [(grid.budgets[b], grid.efforts[b]) for b in live]
     uses = []

@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
-from thinkcurve.analysis.allocation import demand as demand_module
-from thinkcurve.analysis.allocation.demand import Demand, counts_below, project, quantiles_over, times
+from thinkcurve.analysis.allocation.demand import Demand, project, times
 from thinkcurve.analysis.basis.grid import Grid, grids_of
 from thinkcurve.analysis.basis.interval import Interval
 from thinkcurve.tariff import Tariff
@@ -66,11 +64,12 @@ def test_requests_that_ran_at_once_share_the_device() -> None:
 
 def test_intervals_of_totals_hold_the_totals() -> None:
     found = one({str(i): [float(10 + i)] for i in range(20)})
-    for total in (found.tokens_mean, found.generated_tokens, found.tokens_p50, found.tokens_p95):
+    for total in (found.tokens_mean, found.generated_tokens, found.tokens_p50):
         assert total.value is not None
         assert total.ci_low is not None
         assert total.ci_high is not None
         assert total.ci_low <= total.value <= total.ci_high
+    assert found.tokens_p95.ci_high is None  # of 20 attempts none tells what lies beyond the 95th percentile
     assert found.generated_tokens.ci_low == pytest.approx(1000 * (found.tokens_mean.ci_low or 0))
 
 
@@ -115,26 +114,6 @@ def test_a_table_without_prices_and_seconds_has_none() -> None:
 
 
 problems = st.lists(st.lists(st.integers(0, 30).map(float), min_size=1, max_size=4), min_size=1, max_size=5)
-
-
-@given(problems, st.lists(st.integers(0, 3), min_size=5, max_size=5).filter(lambda w: w[0] > 0))
-def test_quantiles_are_those_of_requests_written_out(tokens: list[list[float]], weights: list[int]) -> None:
-    width = max(map(len, tokens))
-    values = np.array([own + [NAN] * (width - len(own)) for own in tokens])
-    found, below = counts_below(values, ~np.isnan(values))
-    counts = weights[: len(tokens)]
-    written = sorted(v for own, n in zip(tokens, counts, strict=True) for v in own * n)
-    got = quantiles_over(np.array([counts], dtype=float), found, below, (0.5, 0.95))[0]
-    for value, share in zip(got, (0.5, 0.95), strict=True):
-        assert value == np.quantile(written, share, method="inverted_cdf")
-
-
-def test_very_many_values_are_thinned_by_rank(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demand_module, "MOST_VALUES", 50)
-    values = np.arange(1000.0)[:, None]
-    found, below = counts_below(values, np.ones((1000, 1), dtype=bool))
-    assert len(found) == 50
-    assert quantiles_over(np.ones((1, 1000)), found, below, (0.5,))[0, 0] == pytest.approx(500, abs=20)
 
 
 def test_times_keeps_what_is_unknown() -> None:

@@ -67,6 +67,14 @@ def test_problems_that_lack_a_step_are_left_out_and_counted() -> None:
     assert (voting.problems, voting.n_left_out) == (("a",), 2)
 
 
+def test_what_any_curve_has_and_another_lacks_is_left_out_and_counted() -> None:
+    one, other = (grid_of({name: [["1"], ["1"]] for name in names}) for names in ("abc", "bcde"))
+    for grids in ([one, other], [other, one]):
+        found = menu_of(grids, signal="ended")
+        assert found is not None
+        assert (found.problems, found.n_left_out) == (("b", "c"), 3)
+
+
 @pytest.mark.parametrize(("signal", "k"), [("agreement", 1), ("logprob", 1), ("level", 1)])
 def test_a_signal_that_is_not_there_makes_no_menu(signal: str, k: int) -> None:
     assert menu_of([grid_of({"a": [["1", "1"]]}, level=None)], signal=signal, k=k) is None

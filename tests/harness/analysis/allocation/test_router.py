@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from thinkcurve.analysis.allocation.cascades import Cascade, cascades_of, run_ca
 from thinkcurve.analysis.allocation.choosers import ByCascade, ByLevel
 from thinkcurve.analysis.allocation.menu import Menu, menu_of
 from thinkcurve.analysis.allocation.router import folds, route
-from thinkcurve.analysis.basis.resample import Estimate, bootstrap
+from thinkcurve.analysis.basis.interval import Interval
 
 
 @given(st.integers(2, 30), st.integers(2, 5), st.booleans())
@@ -81,19 +80,24 @@ def test_a_signal_that_tells_all_is_better_than_the_same_for_all() -> None:
 
 
 def test_all_points_are_judged_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    levels = []
-
-    def spy(*given: Any, level: float, **more: Any) -> Estimate:
-        levels.append(level)
-        return bootstrap(*given, level=level, **more)
-
-    monkeypatch.setattr(router_module, "bootstrap", spy)
+    judged = []
+    monkeypatch.setattr(router_module, "_is_above", lambda _, n, units: judged.append((n, units)) or n > 1)
     found = menu_of([noisy(20)], signal="agreement", k=3)
     assert found is not None
     router = route(found, n_resamples=20)
     assert router is not None
     assert len(router.points) > 1
-    assert levels == pytest.approx([0.95, 1 - 0.05 / len(router.points)])
+    assert judged == [(len(router.points), 20)] * len(router.points)
+    assert router.is_better
+
+
+def test_one_of_many_gains_must_be_farther_above_nothing() -> None:
+    """An end of 95 % at .01, .1 below the gain; for ten together t's 19 degrees of freedom ask for 1.52 times that."""
+    gain = Interval(0.11, 0.01, 0.2)
+    assert router_module._is_above(gain, 1, 20)
+    assert not router_module._is_above(gain, 10, 20)
+    assert router_module._is_above(Interval(0.16, 0.06, 0.2), 10, 20)
+    assert not router_module._is_above(Interval(0.16, None, None), 1, 1)
 
 
 def test_a_signal_that_tells_nothing_is_no_better() -> None:

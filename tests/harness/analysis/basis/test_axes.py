@@ -156,3 +156,29 @@ def test_without_traces_what_was_spent_is_not_known() -> None:
     (found,) = ledgers_of(table([an_attempt()]), nothing)
     assert {(s.spent, s.ratio) for s in found.spending} == {(None, None)}
     assert spending(found)["generated_tokens"].alone == 10
+
+
+def joules_of(run: Run) -> Spending:
+    return spending(only(run))["joules"]
+
+
+async def test_joules_of_traces_count_once_and_are_no_part_of_answers(tmp_path: Path) -> None:
+    run = await sweep(tmp_path)
+    run.attempts["joules"] = 3.0 * run.attempts["wall_s"]
+    assert (joules_of(run).alone is None, joules_of(run).spent) == (False, None)  # the shared traces do not tell theirs
+    run.traces["joules"] = 3.0 * run.traces["wall_s"]
+    found, seconds = joules_of(run), spending(only(run))["wall_s"]
+    assert found.spent == pytest.approx(3.0 * (seconds.spent or 0))
+    assert found.traces == pytest.approx(3.0 * (seconds.traces or 0))
+    assert found.ratio == pytest.approx(seconds.ratio)
+
+
+async def test_joules_of_attempts_that_share_nothing_are_what_was_spent(tmp_path: Path) -> None:
+    run = await sweep(tmp_path, changed(STUDY, traces="separate"))
+    assert joules_of(run).spent is None
+    run.attempts["joules"] = 2.5
+    found = joules_of(run)
+    assert (found.spent, found.ratio) == (2.5 * len(run.attempts), 1.0)
+    assert (found.traces, found.answers) == (None, None)
+    run.attempts.loc[run.attempts.index[0], "joules"] = np.nan
+    assert joules_of(run).spent is None

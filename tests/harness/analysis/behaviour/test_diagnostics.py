@@ -61,6 +61,17 @@ def test_right_answers_are_the_same_in_whatever_form() -> None:
     assert first_settled(grid).tolist() == [[1]]
 
 
+def test_wrong_answers_are_the_same_where_the_verifier_holds_them_to_be() -> None:
+    words = np.array([[["1/2"], ["0.5"], ["\\frac{1}{2}"]], [["1/2"], ["0.51"], ["0.5"]]], dtype=object)
+    assert first_settled(attempts(np.zeros((2, 3, 1), dtype=int), words))[:, 0].tolist() == [0, 2]
+
+
+def test_programs_are_the_same_only_by_their_text() -> None:
+    words = np.array([[["f(1/2)"], ["f(1/2)"], ["f(0.5)"]], [["0.5"], ["1/2"], ["1/2"]]], dtype=object)
+    grid = attempts(np.zeros((2, 3, 1), dtype=int), words, rung="sandbox/fence")
+    assert first_settled(grid)[:, 0].tolist() == [2, 1]
+
+
 def test_one_budget_has_nothing_to_settle() -> None:
     assert diagnostics_of(attempts(np.ones((3, 1, 1), dtype=int))).settling is None
 

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from thinkcurve.analysis.basis.grid import Grid
+from thinkcurve.analysis.basis.paired import paired_difference
 from thinkcurve.analysis.comparison.exchange import Area, Ratio, over_compute
 from thinkcurve.analysis.comparison.sides import Side
 
@@ -62,6 +63,19 @@ def test_intervals_hold_where_nearly_all_problems_are_alike() -> None:
         n_area += holds(one[0], area.value)
         n_ratio += holds(one[1], ratio.value)
     assert min(n_area, n_ratio) >= 92  # resamples alone hold it 68 times in 100
+
+
+@pytest.mark.parametrize("n", [20, 60])
+def test_where_nothing_changed_an_area_is_as_sure_as_a_mean_over_budgets(n: int) -> None:
+    """One problem that changed altogether is one rule, at whatever accuracy the two stand."""
+    right = np.arange(n)[:, None, None] % 4 < np.array([0, 1, 2, 2, 3])[:, None]
+    side = side_of(right, np.tile(np.array(LADDER, dtype=float), (n, 1)))
+    area, ratio = over_compute(side, side, "thinking_tokens", n_resamples=50)
+    mean = paired_difference((side.means - side.means).mean(axis=1))
+    assert (area.value, mean.difference, ratio.value) == (0, 0, pytest.approx(1))
+    assert (area.ci_low, area.ci_high) == pytest.approx((mean.ci_low, mean.ci_high), rel=0.02)
+    assert ratio.ci_low is not None
+    assert ratio.ci_low < 0.95
 
 
 def test_spread_out_differences_have_the_interval_of_resamples() -> None:

@@ -28,7 +28,10 @@ def test_the_published_figures() -> None:
 def test_samples_that_are_needed_are_just_enough() -> None:
     k = samples_needed(0.08, 198, between=1 / 9, within=1 / 3)
     assert k is not None
-    assert detectable_difference(198, 1 / 9 + 1 / 3 / k) == pytest.approx(0.08)
+    assert detectable_with(np.sqrt((1 / 9 + 1 / 3 / k) / 198), 197) == pytest.approx(0.08)
+    few = samples_needed(0.3, 12, between=0.01, within=1 / 3)
+    assert few is not None
+    assert detectable_with(np.sqrt((0.01 + 1 / 3 / few) / 12), 11) == pytest.approx(0.3)
     assert samples_needed(0.01, 198, between=1 / 9, within=1 / 3) is None
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from strata_grids import a_grid
+from thinkcurve.analysis.basis.accuracy import accuracy
 from thinkcurve.analysis.basis.grid import MISSING, NO_ANSWER, UNVERIFIED
 from thinkcurve.analysis.items import irt
 from thinkcurve.analysis.items.abilities import abilities_of
@@ -102,6 +103,39 @@ def test_models_are_ranked_by_what_they_were_asked_in_common() -> None:
     assert top["weak", 4].expected.value < top["strong", 4].expected.value
     assert all(0 < x.ci_low < x.value < x.ci_high < 1 for x in (each.expected for each in found.ranking))
     assert worst.better_than_next is None
+
+
+@pytest.mark.parametrize("has_groups", [False, True])
+def test_who_was_asked_everything_is_expected_to_do_what_it_did(has_groups: bool) -> None:
+    rng = np.random.default_rng(7)
+    named = {"group": np.repeat(np.arange(12), 5).astype(str).astype(object)} if has_groups else {}
+    right = (rng.random((4, 60, 1, 2)) < np.array([0.999, 0.7, 0.3, 0.05])[:, None, None, None]).astype(int)
+    grids = [a_grid(rows, model=str(i), **named) for i, rows in enumerate(right)]
+    for found in abilities_of(grids).ranking:
+        grid = grids[int(found.model)]
+        own = accuracy(grid.right[:, 0], grid.drawn[:, 0], groups=grid.groups)
+        assert found.expected.value == pytest.approx(found.raw)
+        figures = (found.expected.value, found.expected.ci_low, found.expected.ci_high)
+        assert figures == pytest.approx((own.mean, own.ci_low, own.ci_high))
+
+
+def test_answers_count_as_they_are_and_the_model_for_those_not_asked() -> None:
+    """The weak one was asked easy problems only: it keeps what it got there, and is expected to lose on the others."""
+    rng = np.random.default_rng(8)
+    chances = np.where(np.arange(80) < 40, 0.9, 0.2)[:, None, None]
+    right = [(rng.random((80, 1, 4)) < np.clip(chances + gain, 0, 1)).astype(int) for gain in (0.05, 0.0, -0.1)]
+    widths = []
+    for asked in (40, 8):
+        right[2][asked:] = MISSING
+        ranking = abilities_of([a_grid(rows, model=str(i)) for i, rows in enumerate(right)]).ranking
+        (weak,) = (one for one in ranking if one.model == "2")
+        assert weak.n_problems == asked
+        value, low, high = (x or 0.0 for x in (weak.expected.value, weak.expected.ci_low, weak.expected.ci_high))
+        if asked == 40:
+            assert 0.05 < 2 * value - weak.raw < 0.2  # the mean of the other half
+        assert low < 0.45 < high
+        widths.append(high - low)
+    assert widths[1] > 1.2 * widths[0]
 
 
 def test_blocks_that_are_left_out_are_of_whole_contests(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,3 +192,15 @@ def test_pooling_errs_less_than_the_raw_means() -> None:
         covered += float(((found.low <= chances) & (chances <= found.high)).mean()) / 60
     assert drawn_in < 0.8 * raw
     assert 0.92 < covered < 0.98
+
+
+def test_a_fifth_whose_problems_are_worth_less_than_two_is_not_pooled() -> None:
+    from thinkcurve.analysis.items.parts import Parts
+    from thinkcurve.analysis.items.strata import _cells
+
+    mean, n = np.array([0.04, 0.5, 0.9, 1.0]), np.array([1.1, 8.0, 9.0, 1.0])
+    ends = Parts(mean, np.full(4, 0.1), mean - 0.1, mean + 0.1, n)
+    thin, some, more, alone = _cells(ends, np.array([12.0, 12.0, 12.0, 1.0]), np.full(4, 48.0))
+    assert all(cell is not None for cell in (thin, some, more, alone))
+    assert [cell.pooled.value is None for cell in (thin, some, more, alone) if cell] == [True, False, False, False]
+    assert [cell.n_effective for cell in (thin, some) if cell] == [1.1, 8.0]

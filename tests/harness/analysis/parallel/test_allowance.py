@@ -71,6 +71,23 @@ def test_the_best_cells_are_those_of_a_search_by_hand(data: st.DataObject, n: in
         )
 
 
+@settings(max_examples=25, deadline=None)
+@given(data=st.data(), n=st.integers(1, 5), n_budgets=st.integers(1, 3), n_ks=st.integers(1, 4))
+def test_what_fits_a_resample_is_by_its_own_prices(data: st.DataObject, n: int, n_budgets: int, n_ks: int) -> None:
+    shape = (n, n_budgets)
+    spent = np.array(data.draw(st.lists(st.integers(0, 40), min_size=n * n_budgets, max_size=n * n_budgets)))
+    drawn = np.array(data.draw(st.lists(st.integers(1, 3), min_size=n * n_budgets, max_size=n * n_budgets)))
+    weights = np.array([data.draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)) for _ in range(3)])
+    weights[:, 0] += weights.sum(axis=1) == 0
+    spent, drawn = spent.reshape(shape).astype(float), drawn.reshape(shape).astype(float)
+    of = scored(np.zeros((*shape, n_ks)), spent.sum(axis=0) / drawn.sum(axis=0), spent={AXIS: spent}, drawn=drawn)
+    allowances = np.array([1.0, 8.0, 64.0])
+    found = of.n_fit(AXIS, allowances, weights.astype(float))
+    for r, a, b in product(range(3), range(3), range(n_budgets)):
+        total, many = Fraction(int(weights[r] @ spent[:, b])), int(weights[r] @ drawn[:, b])
+        assert found[r, a, b] == sum(int(k) * total / many <= int(allowances[a]) for k in of.ks)
+
+
 def test_each_resample_makes_its_own_choice_at_the_same_prices() -> None:
     rng = np.random.default_rng(3)
     of = scored(rng.random((7, 3, 4)), rng.integers(1, 60, size=3))
