@@ -13,6 +13,7 @@ import pytest
 from gguf.quants import dequantize
 
 from browser import chromium, opened
+from thinkcurve.budget import format_budget
 from thinkcurve.plugins import open_backend
 from thinkcurve.run import load_run
 
@@ -90,7 +91,9 @@ def test_the_site_says_what_the_runs_say() -> None:
         name = run.manifest.models[0].info["name"]
         for curve in run.curves():
             for point in curve.points:
-                assert said[name, curve.task, str(point.budget)] == pytest.approx(point.accuracy), (name, curve.task)
+                assert said[name, curve.task, format_budget(point.budget, curve.control)] == pytest.approx(
+                    point.accuracy
+                ), (name, curve.task)
                 n_points += 1
     assert len(said) == n_points
 

@@ -18,11 +18,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from calibration import STUDIES as MEMBERSHIPS
 from calibration import table_of_memberships
 from intervals import choices, means
 from of_curves import of_curves
 from of_fits import of_fits
 from of_models import of_models
+from of_rest import of_rest
 from rows import Interval
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "statistics.md"
@@ -39,6 +41,7 @@ TABLES: dict[str, Callable[[], Iterator[Interval]]] = {
     "curves": of_curves,
     "fits": of_fits,
     "models": of_models,
+    "rest": of_rest,
     "choices": choices,
 }
 BLOCK = re.compile(r"<!-- generated: (?P<name>\w+) -->\n(?P<table>.*?)<!-- end -->", re.DOTALL)
@@ -51,7 +54,7 @@ class Job(NamedTuple):
     table: str
     places: tuple[int, ...]
     cell: tuple[int, int]
-    n_studies: int | None
+    n_studies: int
 
 
 def coverage(interval: Interval, n: int, n_samples: int, n_studies: int) -> float | None:
@@ -70,10 +73,10 @@ def measure(job: Job) -> dict[tuple[int, tuple[int, int]], float | None]:
     """The coverage of each line of a job, by place and cell."""
     lines = list(TABLES[job.table]())
     cells = ((place, lines[place]) for place in job.places)
-    return {(p, job.cell): coverage(line, *job.cell, job.n_studies or line.studies) for p, line in cells}
+    return {(p, job.cell): coverage(line, *job.cell, job.n_studies) for p, line in cells}
 
 
-def jobs_of(table: str, pattern: str, n_studies: int | None) -> list[Job]:
+def jobs_of(table: str, pattern: str, n_studies: int) -> list[Job]:
     """What is to be measured: lines whose name a pattern finds."""
     panels: dict[str, list[int]] = {}
     for place, line in enumerate(TABLES[table]()):
@@ -88,21 +91,15 @@ def name_of(line: Interval) -> str:
 
 
 def row(line: Interval, cells: Sequence[float | None], n_studies: int) -> str:
-    """A line of the table; what lies outside the limits of so many studies is bold."""
-    told = (_cell(percent, limits(n_studies)) for percent in cells)
+    """A line of the table; what lies outside 93 to 97 is bold."""
+    told = (_cell(percent) for percent in cells)
     return f"{name_of(line)} {' | '.join(told)} | {n_studies:,} |"
 
 
-def limits(n_studies: int) -> tuple[float, float]:
-    """93 and 97, and as far beyond as two standard errors of so many studies are above those of 2,000."""
-    more = 2 * float(np.sqrt(95 * 5)) * (max(n_studies, 1) ** -0.5 - STUDIES**-0.5)
-    return LEAST - max(more, 0.0), MOST + max(more, 0.0)
-
-
-def _cell(percent: float | None, within: tuple[float, float]) -> str:
+def _cell(percent: float | None) -> str:
     if percent is None:
         return "–"
-    return f"{percent:.1f}" if within[0] <= round(percent, 1) <= within[1] else f"**{percent:.1f}**"
+    return f"{percent:.1f}" if LEAST <= round(percent, 1) <= MOST else f"**{percent:.1f}**"
 
 
 def table(rows: Iterable[str]) -> str:
@@ -123,7 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", default=",".join([*TABLES, "memberships"]))
     parser.add_argument("--rows", default="", metavar="PATTERN")
-    parser.add_argument("--studies", type=int)
+    parser.add_argument("--studies", type=int, default=STUDIES)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--dry", action="store_true")
     asked = parser.parse_args()
@@ -138,24 +135,21 @@ def main() -> None:
             if lines and not asked.dry:
                 _write(rewritten(DOCUMENT.read_text(encoding="utf-8"), job.table, lines))
     if "memberships" in names and not asked.rows:
-        made = table_of_memberships(asked.studies)
+        made = table_of_memberships(min(asked.studies, MEMBERSHIPS))
         print(made)
         if not asked.dry:
             block = re.compile(r"(<!-- generated: memberships -->\n).*?(<!-- end -->)", re.DOTALL)
             _write(block.sub(lambda m: m[1] + made + m[2], DOCUMENT.read_text(encoding="utf-8")))
 
 
-def _finished(
-    job: Job, found: dict[tuple[int, tuple[int, int]], float | None], n_studies: int | None
-) -> dict[str, str]:
+def _finished(job: Job, found: dict[tuple[int, tuple[int, int]], float | None], n_studies: int) -> dict[str, str]:
     """The lines of a job of which every cell is known, by their heads."""
     if job.cell != CELLS[-1]:
         return {}
     lines = list(TABLES[job.table]())
     chosen = {place: lines[place] for place in job.places}
     return {
-        name_of(line): row(line, [found[place, cell] for cell in CELLS], n_studies or line.studies)
-        for place, line in chosen.items()
+        name_of(line): row(line, [found[place, cell] for cell in CELLS], n_studies) for place, line in chosen.items()
     }
 
 

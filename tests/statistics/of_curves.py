@@ -191,11 +191,10 @@ FIGURES: dict[str, tuple[Callable[..., Mapping[str, Ends]], int, str, Sequence[t
     ]),
 }  # fmt: skip
 """Panels: how a study is made, the samples it needs, the function, and its figures: estimate, name, interval, truth."""
-STUDIES = {"compared": 500, "frontier": 400, "allocated": 150, "surface": 200, "steps": 500}
 
 
 def of_curves() -> Iterator[Interval]:
     """What the package prints of curves."""
     for panel, (study, least, _, figures) in FIGURES.items():
         for estimate, name, by, true in figures:
-            yield Interval(estimate, by, "ladders", of_panel(study, name, true), least, STUDIES[panel], panel=panel)
+            yield Interval(estimate, by, "ladders", of_panel(study, name, true), least, panel=panel)

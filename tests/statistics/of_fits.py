@@ -19,7 +19,6 @@ BUDGETS = (64, 128, 256, 512, 1024, 2048)
 X = np.array(BUDGETS, dtype=float)
 MIDDLE = float(np.sqrt(X[0] * X[-1]))
 """Where the line is looked at."""
-STUDIES = 300
 
 
 @dataclass(frozen=True)
@@ -77,4 +76,4 @@ def of_fits() -> Iterator[Interval]:
         for figure, value in true.items():
             estimate = f"{name}: {'band in the middle' if figure == 'band' else figure}"
             study = of_panel(panel, figure, lambda _, value=value: value)
-            yield Interval(estimate, "resamples", curve.form.formula, study, studies=STUDIES, panel=name)
+            yield Interval(estimate, "resamples", curve.form.formula, study, panel=name)

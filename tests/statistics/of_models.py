@@ -169,16 +169,16 @@ def of_models() -> Iterator[Interval]:
             true = LEVELS[level]
             study = of_panel(stratified, f"level {level}{pooled}", lambda _, true=true: true)
             by = "posterior" if pooled else "shares"
-            yield Interval(f"level of n/5 problems{pooled}", by, f"mean {true}", study, studies=300, panel="strata")
+            yield Interval(f"level of n/5 problems{pooled}", by, f"mean {true}", study, panel="strata")
     study = of_panel(stratified, "fifth 1", _hardest_fifth)
-    yield Interval("hardest fifth, cross-fitted", "Wilson", "five levels", study, 8, 300, panel="strata")
+    yield Interval("hardest fifth, cross-fitted", "Wilson", "five levels", study, 8, panel="strata")
     study = of_panel(dense, "density", lambda _: EFFECTIVE / ACTUAL)
-    yield Interval("density outside of the family", "percentiles", "three sizes", study, studies=300, panel="density")
+    yield Interval("density outside of the family", "percentiles", "three sizes", study, panel="density")
     for figure, value in {"accuracy": 0.8, "cost": (CHEAP + DEAR) / 2, "gain": 0.15}.items():
         study = of_panel(routed, figure, lambda _, value=value: value)
         by = "shares" if figure == "accuracy" else "bootstrap"
-        yield Interval(f"router by level: {figure}", by, "easy and hard", study, studies=150, panel="router")
+        yield Interval(f"router by level: {figure}", by, "easy and hard", study, panel="router")
     for place, name in ((0, "weakest"), (3, "fourth")):
         study = of_panel(able, str(place), lambda _, place=place: float(_expected()[place]))
         estimate = f"expected accuracy of the {name} of six"
-        yield Interval(estimate, "jackknife", "item response", study, studies=60, most=200, panel="abilities")
+        yield Interval(estimate, "jackknife", "item response", study, most=200, panel="abilities")

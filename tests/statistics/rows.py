@@ -24,8 +24,8 @@ Panel = Callable[[np.random.Generator, int, int], Mapping[str, Ends]]
 class Interval:
     """One row: what is estimated, by which interval, in which world.
 
-    ``least`` is the fewest samples it needs, ``most`` the most problems it is tried with, and ``studies`` how many are
-    made where that many are wanted: those of the public functions take longer. Rows of one ``panel`` share studies.
+    ``least`` is the fewest samples it needs, ``most`` the most problems it is tried with. Rows of one ``panel`` share
+    studies.
     """
 
     estimate: str
@@ -33,7 +33,6 @@ class Interval:
     world: str
     study: Study
     least: int = 1
-    studies: int = 2000
     most: int = 1000
     panel: str = ""
 

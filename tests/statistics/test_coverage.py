@@ -13,7 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from calibration import BINS, SIZES, calibration
-from coverage_study import BLOCK, CELLS, DOCUMENT, LEAST, MOST, TABLES, coverage, limits, name_of, rewritten, row
+from coverage_study import BLOCK, CELLS, DOCUMENT, LEAST, MOST, STUDIES, TABLES, coverage, name_of, rewritten, row
 from exceptions import EXCEPTIONS
 from intervals import accuracies, means
 from ladders import many, true_curves
@@ -31,40 +31,33 @@ def lines(name: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in blocks[name].splitlines()[2:]]
 
 
-def committed() -> Iterator[tuple[tuple[str, str, int, int], float, int]]:
-    """Estimate, world, problems and samples; coverage; and of how many studies: what the package prints."""
+def committed() -> Iterator[tuple[tuple[str, str, int, int], float]]:
+    """Estimate, world, problems and samples; and the coverage: what the package prints."""
     for name in TOLD:
-        for estimate, _, world, *cells, n_studies in lines(name):
+        for estimate, _, world, *cells, _ in lines(name):
             for (n, n_samples), cell in zip(CELLS, cells, strict=True):
                 if cell != "–":
-                    yield (estimate, world, n, n_samples), float(cell.strip("*")), int(n_studies.replace(",", ""))
+                    yield (estimate, world, n, n_samples), float(cell.strip("*"))
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_every_interval_has_its_line(name: str) -> None:
     intervals = list(TABLES[name]())
     assert [line[:3] for line in lines(name)] == [[i.estimate, i.by, i.world] for i in intervals]
-    assert all(int(line[-1].replace(",", "")) >= 25 for line in lines(name))
+    assert all(int(line[-1].replace(",", "")) >= STUDIES for line in lines(name))
     for interval, (_, _, _, *cells, _) in zip(intervals, lines(name), strict=True):
         is_left_out = [n_samples < interval.least or n > interval.most for n, n_samples in CELLS]
         assert all(cell == "–" for cell, out in zip(cells, is_left_out, strict=True) if out)
 
 
 def test_the_defaults_cover_what_they_say_but_where_the_document_says_otherwise() -> None:
-    for key, percent, n_studies in committed():
-        least, most = EXCEPTIONS.get(key, limits(n_studies))
+    for key, percent in committed():
+        least, most = EXCEPTIONS.get(key, (LEAST, MOST))
         assert least <= percent <= most, key
 
 
 def test_no_exception_is_idle() -> None:
-    told = {key: (percent, limits(n_studies)) for key, percent, n_studies in committed()}
-    outside = {key for key, (percent, (least, most)) in told.items() if not least <= percent <= most}
-    assert set(EXCEPTIONS) == outside
-
-
-def test_few_studies_know_a_coverage_less_well() -> None:
-    assert limits(2000) == (LEAST, MOST)
-    assert limits(500) == pytest.approx((93 - 0.975, 97 + 0.975), abs=0.01)
+    assert set(EXCEPTIONS) == {key for key, percent in committed() if not LEAST <= percent <= MOST}
 
 
 def half_as_wide(n: int, n_samples: int, n_studies: int) -> np.ndarray:
@@ -147,9 +140,9 @@ def test_a_quick_study_of_accuracy_holds() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("interval", list(means()), ids=lambda i: f"{i.estimate}, {i.world}")
 def test_a_part_of_the_table_is_measured_again(interval: Interval) -> None:
-    said = {key: percent for key, percent, _ in committed()}
+    said = dict(committed())
     for n, n_samples in CELLS[:4]:
-        found = coverage(interval, n, n_samples, interval.studies)
+        found = coverage(interval, n, n_samples, STUDIES)
         if found is not None:
             assert found == pytest.approx(said[interval.estimate, interval.world, n, n_samples], abs=1.0)
 

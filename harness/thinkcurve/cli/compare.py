@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from thinkcurve.analysis.comparison.contrast import Contrast, Difference
     from thinkcurve.analysis.comparison.exchange import Area, Ratio
     from thinkcurve.analysis.gate.outcome import Decision
-    from thinkcurve.budget import Budget
 
 JSON_SCHEMA = 1
 UNITS = {
@@ -31,8 +30,6 @@ UNITS = {
     "usd": "US dollars",
 }
 PATH = click.Path(path_type=Path)
-MOST_BUDGETS = 8
-"""Budgets that a remark names."""
 
 
 EPILOG = """\b
@@ -54,7 +51,7 @@ Example:
 @click.option("--github", "is_annotated", is_flag=True, help="Print the gate as annotations of GitHub, to stderr.")
 @click.option("--exact", "is_exact", is_flag=True, help="Say which tokens, answers, verdicts differ, and why they may.")
 @click.option(
-    "--axis", default="thinking_tokens", show_default=True, metavar="AXIS", help="What compute is counted in."
+    "--axis", "--x", default="thinking_tokens", show_default=True, metavar="AXIS", help="What compute is counted in."
 )
 @click.option("--alpha", default=0.05, show_default=True, help="Chance of a false alarm; intervals are at 1 - alpha.")
 @click.option("--base-model", metavar="MODEL", help="The model of BASE, where it has several.")
@@ -93,11 +90,10 @@ def command(
     from thinkcurve.analysis.comparison.compare import compare
     from thinkcurve.analysis.gate.language import conditions_of
     from thinkcurve.cli import gate_tables
-    from thinkcurve.cli.gate_tables import uncommanding
     from thinkcurve.run import load_run
 
     def warn(text: str) -> None:
-        click.echo(uncommanding(text), err=True)
+        click.echo(text, err=True)
 
     conditions_of(conditions)
     runs = load_run(base, warn=warn), load_run(new, warn=warn)
@@ -113,10 +109,11 @@ def command(
     if decision is None:
         return 0
     if is_annotated:
+        from thinkcurve.cli.guard import command as tell_github
         from thinkcurve.report.gate.github import annotations_of
 
         for line in annotations_of(decision):
-            click.echo(line, err=True)
+            tell_github(line)
     return decision.exit_code
 
 
@@ -128,30 +125,30 @@ def print_comparison(found: Comparison, decision: Decision | None = None, *, as_
         import msgspec
 
         gate = {} if decision is None else {"gate": gate_tables.card(decision)}
-        made = msgspec.json.encode({"schema": JSON_SCHEMA, **msgspec.structs.asdict(found), **gate})
-        click.echo(made.replace(b"##[", b"#\\u0023["))  # the same text to JSON, and no command to GitHub
+        click.echo(msgspec.json.encode({"schema": JSON_SCHEMA, **msgspec.structs.asdict(found), **gate}))
         return
     from thinkcurve.cli.show import wide_console
 
     console = wide_console()
-    sides = (gate_tables.uncommanding(f"{name} {path}") for name, path in (("base", found.base), ("new ", found.new)))
-    console.print(*sides, sep="\n", markup=False, soft_wrap=True)
+    console.print(f"base {found.base}", f"new  {found.new}", sep="\n", markup=False, soft_wrap=True)
     for contrast in found.comparisons:
         console.print()
         for line in lines_of(contrast):
-            console.print(gate_tables.harmless(line))
+            console.print(line)
     if decision is not None:
         console.print()
         for line in gate_tables.lines_of(decision):
-            console.print(gate_tables.harmless(line))
+            console.print(line)
 
 
 def lines_of(contrast: Contrast) -> Iterator[RenderableType]:
     """One contrast as tables and lines of text."""
     from rich.text import Text
 
+    from thinkcurve.report.contrast_words import remarks
+
     yield _title(contrast)
-    for note in (*_remarks(contrast), *contrast.notes):
+    for note in (*remarks(contrast), *contrast.notes):
         yield Text(note, style="yellow")
     if contrast.points:
         yield _differences(contrast)
@@ -182,42 +179,9 @@ def _title(contrast: Contrast) -> str:
     return f"[bold]{escape(short_task(contrast.task))}[/] · {escape(who)} · {escape(' → '.join(controls))} · {n}"
 
 
-def _remarks(contrast: Contrast) -> Iterator[str]:
-    """What is not compared, and what is odd about what is."""
-    for side, n in (("base", contrast.n_only_base), ("new", contrast.n_only_new)):
-        if n:
-            yield f"{n:,} problems are only in {side} and left out: the {contrast.n_problems:,} in both are compared"
-    for side, budgets, control in (
-        ("base", contrast.only_base_budgets, contrast.base_control),
-        ("new", contrast.only_new_budgets, contrast.new_control),
-    ):
-        if budgets:
-            yield f"budgets only in {side}: {_budgets(budgets, control)}"
-    if contrast.n_lost:
-        yield f"{contrast.n_lost:,} problems have no attempt of one run at some budget; they are left out there"
-    if contrast.n_unpaired:
-        yield (
-            f"{contrast.n_unpaired:,} attempts are left out: samples are paired by seed, and the other run has none of "
-            "their number"
-        )
-    if contrast.n_dropped:
-        yield f"{contrast.n_dropped:,} attempts are left out: the attempt of the same seed in the other run failed"
-    if contrast.n_pairs and contrast.n_same == contrast.n_pairs:
-        yield (
-            f"all {contrast.n_pairs:,} answers are the same, word for word: these are the same draws, "
-            "and tell nothing of chance"
-        )
-
-
-def _budgets(budgets: tuple[Budget, ...], control: str) -> str:
-    from thinkcurve.budget import format_budget
-
-    shown = ", ".join(format_budget(b, control) for b in budgets[:MOST_BUDGETS])
-    return shown + (f" and {len(budgets) - MOST_BUDGETS} more" if len(budgets) > MOST_BUDGETS else "")
-
-
 def _differences(contrast: Contrast) -> Table:
     from thinkcurve.cli.show import new_table
+    from thinkcurve.report.contrast_words import probability
 
     table = new_table()
     heads = (
@@ -254,6 +218,8 @@ def _budget(point: Difference, contrast: Contrast) -> str:
 
 
 def _verdict(contrast: Contrast) -> str:
+    from thinkcurve.report.contrast_words import probability
+
     if contrast.p_curve is None:
         return "Whole curve: no budget in common, so no test; the curves are compared over compute only."
     how = "all" if contrast.is_exact else f"{contrast.n_flips:,} random"
@@ -329,11 +295,6 @@ def _points(value: float, low: float | None, high: float | None) -> str:
 
 def _span(low: float | None, high: float | None) -> str:
     return "–" if low is None or high is None else f"{100 * low:+.1f} – {100 * high:+.1f}"
-
-
-def probability(p: float) -> str:
-    """A p-value with three decimals."""
-    return "<.001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 1 else "1"
 
 
 def amount(value: float) -> str:

@@ -10,10 +10,12 @@ import io
 import os
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
 from thinkcurve import __version__
+from thinkcurve.cli.guard import guarded
 from thinkcurve.errors import ThinkcurveError, UsageError, did_you_mean
 
 COMMANDS = {
@@ -64,6 +66,11 @@ class Commands(click.Group):
             raise UsageError(f"no command {name!r}.{did_you_mean(name, COMMANDS)} Commands: {', '.join(COMMANDS)}")
         return super().resolve_command(ctx, args)
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """As click does; what is written to a pipe holds no command of GitHub Actions."""
+        with guarded():
+            return super().main(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> object:
         """As click does; a reader that went away (``| head``) is no error of ours, and gets what a shell calls it."""
         try:
@@ -100,6 +107,13 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a character shows a question mark
+    with guarded():
+        code = _run()
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _run() -> object:
+    """Carry the command out; its exit code."""
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
@@ -118,7 +132,7 @@ def main() -> None:
 
         traceback.print_exc()
         code = CRASHED
-    sys.exit(code if isinstance(code, int) else 0)
+    return code
 
 
 def complain(error: ThinkcurveError, code: int) -> int:

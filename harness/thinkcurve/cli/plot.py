@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -13,6 +13,8 @@ from thinkcurve.errors import UsageError
 if TYPE_CHECKING:
     from thinkcurve.analysis.basis.grid import Grid
     from thinkcurve.analysis.curve import Curve
+    from thinkcurve.analysis.fitting.beyond import Beyond
+    from thinkcurve.report.fitted import Fitted
     from thinkcurve.report.look import Look
     from thinkcurve.run import Run
 
@@ -35,10 +37,18 @@ Example: thinkcurve plot results/a results/b -o fig.pdf --size one-column
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FIG.(html|svg|png|pdf|json)")
 @click.option("--kind", type=click.Choice(KINDS), default="curve", show_default=True, metavar="KIND")
-@click.option("--x", "axis", metavar="AXIS", help="What was spent.")
+@click.option("--x", "--axis", "axis", metavar="AXIS", help="What was spent.")
 @click.option("--task", "tasks", multiple=True, metavar="TASK", help="Only this task.")
 @click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model.")
 @click.option("--way", metavar="WAY", help="Of a surface: maj@k, pass@k or another it has.")
+@click.option(
+    "--fit",
+    is_flag=False,
+    flag_value="best",
+    metavar="[FORM]",
+    help="On a curve: the fitted form, with its band: best, log-linear, power-law, power-law-with-floor, saturating.",
+)
+@click.option("--extrapolate", metavar="COST|Nx", help="Fits go on beyond what was measured, dashed: to 4096, or 4x.")
 @click.option("--size", metavar="SIZE", help="screen; 3.25 in: one-column; 6.75 in: two-column, wide.")
 @click.option("--style", metavar="STYLE", help="screen, paper, serif, grey or dark.")
 @click.option("--title", metavar="TEXT", help="A title of your own.")
@@ -50,6 +60,8 @@ def command(
     tasks: tuple[str, ...],
     models: tuple[str, ...],
     way: str | None,
+    fit: str | None,
+    extrapolate: str | None,
     size: str | None,
     style: str | None,
     title: str | None,
@@ -67,10 +79,11 @@ def command(
         raise UsageError(f"--x {axis!r} is not one of {', '.join(AXES)}.{did_you_mean(axis, AXES)}")
     if way is not None and kind != "surface":
         raise UsageError(f"--way is of --kind surface, not of {kind}")
+    asked = _asked_fit(kind, fit, extrapolate)
     loaded = [load_run(run, warn=_warn) for run in runs]
     chosen = _Chosen(loaded, tasks, models)
     chosen.check()
-    options = {"way": way} if kind == "surface" else {}
+    options = {"way": way} if kind == "surface" else {"asked": asked} if asked else {}
     spec = _MAKERS[kind](chosen, axis, title, look, **options)
     write_figure(spec, output)
     if look.is_for_paper:
@@ -112,6 +125,33 @@ class _Chosen:
         """The curves, in the order of the runs."""
         return [curve for run in self.runs for curve in run.curves() if self.has(curve)]
 
+    def fitted(self, asked: _AskedFit, axis: str) -> list[Fitted]:
+        """The fits of `curves`, by the numbers of ``show --tables fits``; says where none is identifiable."""
+        from thinkcurve.analysis.fitting.fits import fit_forms
+        from thinkcurve.analysis.fitting.series import accuracy_series
+        from thinkcurve.cli.beyond import check_beyond
+        from thinkcurve.report.figure import in_words
+        from thinkcurve.report.fitted import Fitted
+        from thinkcurve.report.fitted import chosen as chosen_of
+
+        found, ends = [], []
+        for run in self.runs:
+            grids = {grid.name: grid for grid in run.grids}
+            for curve in filter(self.has, run.curves()):
+                grid = grids.get((curve.model, curve.task, curve.control))
+                if grid is None:
+                    found.append(Fitted(None, "there are no attempts"))
+                    continue
+                series = accuracy_series(grid, axis)
+                ends.append(float(series.x.max(initial=0)))
+                to = None if asked.beyond is None else asked.beyond.of(ends[-1])
+                found.append(chosen_of(fit_forms(series, extrapolate_to=to), asked.form))
+                if found[-1].reason:
+                    _warn(f"{in_words(curve)}: {found[-1].reason}")
+        if asked.beyond is not None:
+            check_beyond(asked.beyond, ends, axis)
+        return found
+
     def grids(self) -> list[tuple[Run, Grid]]:
         """The grids with the run of each."""
         return [(run, grid) for run in self.runs for grid in run.grids if self.has(grid)]
@@ -130,11 +170,42 @@ def _axis(curves: Sequence[Curve], asked: str | None, first: Sequence[str]) -> s
     return axis
 
 
-def _curve(chosen: _Chosen, axis: str | None, title: str | None, look: Look) -> dict[str, Any]:
+class _AskedFit(NamedTuple):
+    """A form, or ``best``, and how far it goes beyond what was measured, if at all."""
+
+    form: str
+    beyond: Beyond | None
+
+
+def _asked_fit(kind: str, form: str | None, extrapolate: str | None) -> _AskedFit | None:
+    """What ``--fit`` and ``--extrapolate`` ask for; ``None`` where nothing is asked."""
+    from thinkcurve.analysis.fitting.forms import ACCURACY_FORMS
+    from thinkcurve.cli.beyond import beyond_of
+    from thinkcurve.errors import did_you_mean
+
+    if form is None and extrapolate is None:
+        return None
+    if kind != "curve":
+        raise UsageError(f"--{'extrapolate' if form is None else 'fit'} is of --kind curve, not of {kind}")
+    if form is None:
+        raise UsageError("--extrapolate goes with --fit: only a fitted form goes beyond what was measured")
+    names = {known.name.replace(" ", "-"): known.name for known in ACCURACY_FORMS}
+    name = "best" if form == "best" else names.get(form.strip().replace(" ", "-"))
+    if name is None:
+        known = ("best", *names)
+        raise UsageError(f"--fit {form!r} is not one of {', '.join(known)}.{did_you_mean(form, known)}")
+    return _AskedFit(name, None if extrapolate is None else beyond_of(extrapolate))
+
+
+def _curve(
+    chosen: _Chosen, axis: str | None, title: str | None, look: Look, *, asked: _AskedFit | None = None
+) -> dict[str, Any]:
     from thinkcurve.report.figure import curve_spec
 
     curves = chosen.curves()
-    return curve_spec(curves, axis=_axis(curves, axis, ["thinking_tokens"]), title=title, look=look)
+    axis = _axis(curves, axis, ["thinking_tokens"])
+    fitted = chosen.fitted(asked, axis) if asked else ()
+    return curve_spec(curves, axis=axis, title=title, look=look, fitted=fitted)
 
 
 def _frontier(chosen: _Chosen, axis: str | None, title: str | None, look: Look) -> dict[str, Any]:

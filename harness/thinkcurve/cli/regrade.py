@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from thinkcurve.budget import format_budget
+from thinkcurve.cli.counted import Counted, progress_option
 from thinkcurve.cli.flags import data_dir_option
 from thinkcurve.cli.show import JSON_SCHEMA, short_model
 from thinkcurve.cli.verify import STYLES, cores, judging_options, printable
+from thinkcurve.cli.voice import say, speak_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 LISTED = 20
 """Changed attempts that are listed; ``--json`` has them all."""
-SAY_EVERY_S = 0.2
 GAP = 3
 """Columns of the terminal between two of a table; its edges take two."""
 
@@ -36,17 +36,23 @@ GAP = 3
 @judging_options
 @click.option("--dry-run", is_flag=True, help="Say what would change; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print what changed as JSON.")
-def command(run: Path, data_dir: Path | None, workers: int | None, sandbox: str, dry_run: bool, as_json: bool) -> None:
+@progress_option
+def command(
+    run: Path, data_dir: Path | None, workers: int | None, sandbox: str, dry_run: bool, as_json: bool, progress: str
+) -> None:
     """Judge the stored answers of RUN again, without a model, and say what changed.
 
     New verdicts are added to the journal and the tables are written anew; tokens and costs stay as they are. Where
     the sandbox or a worker fails this time, the earlier verdict stands (exit code 3).
     """
+    speak_json(progress == "json")
     try:
-        found = asyncio.run(_regrade(run, data_dir, workers=workers or cores(), sandbox=sandbox, is_dry=dry_run))
+        with Counted("answers", progress) as shown:
+            work = _regrade(run, data_dir, shown, workers=workers or cores(), sandbox=sandbox, is_dry=dry_run)
+            found = asyncio.run(work)
     except KeyboardInterrupt:
         left = "Nothing was written." if dry_run else "What was judged is recorded; the same command does the rest."
-        click.echo(f"\nStopped. {left}", err=True)
+        say(f"Stopped. {left}")
         sys.exit(130)
     if as_json:
         _print_json(run, found)
@@ -55,27 +61,16 @@ def command(run: Path, data_dir: Path | None, workers: int | None, sandbox: str,
     sys.exit(3 if found.kept else 0)
 
 
-async def _regrade(run: Path, data_dir: Path | None, *, workers: int, sandbox: str, is_dry: bool) -> Regrade:
+async def _regrade(
+    run: Path, data_dir: Path | None, shown: Counted, *, workers: int, sandbox: str, is_dry: bool
+) -> Regrade:
     from thinkcurve.regrade import regrade
     from thinkcurve.verify.judge import Judge
 
-    said_s = time.monotonic()
-
-    def listen(done: int, total: int) -> None:
-        nonlocal said_s
-        if sys.stderr.isatty() and time.monotonic() - said_s >= SAY_EVERY_S:
-            said_s = time.monotonic()
-            click.echo(f"\r{done:,} of {total:,} answers", nl=False, err=True)
-
-    def warn(text: str) -> None:
-        click.echo(text, err=True)
-
     judge = Judge(workers=workers, sandbox=sandbox)
     try:
-        return await regrade(run, judge, data_dir=data_dir, is_dry=is_dry, listener=listen, warn=warn)
+        return await regrade(run, judge, data_dir=data_dir, is_dry=is_dry, listener=shown.step, warn=shown.say)
     finally:
-        if sys.stderr.isatty():
-            click.echo("\r\x1b[K", nl=False, err=True)
         await judge.aclose()
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from thinkcurve.budget import format_budget
+from thinkcurve.cli.beyond import beyond_of
+from thinkcurve.cli.price import price_of
 from thinkcurve.cli.sections import SECTIONS, section
 from thinkcurve.errors import UsageError
 
@@ -36,17 +38,45 @@ NARROWEST = 80
     metavar="NAMES",
     help=f"What to print, with commas between: {', '.join(SECTIONS)}; or all.",
 )
-@click.option("--axis", metavar="AXIS", help="Measure of compute of tables that are by one: thinking_tokens, usd, ...")
+@click.option(
+    "--axis", "--x", metavar="AXIS", help="Measure of compute of tables that are by one: thinking_tokens, usd, ..."
+)
 @click.option("--reference", metavar="MODELS", help="Models that capability density is measured by, commas between.")
+@click.option("--extrapolate", metavar="COST|Nx", help="Carry fits on beyond what was measured: to 4096, or 4x.")
+@click.option(
+    "--volume", type=click.IntRange(1), metavar="N", help="Requests whose demand is told; a million if not given."
+)
+@click.option(
+    "--concurrency", type=click.IntRange(1), metavar="N", help="Requests that ran at once: tells hours of the machine."
+)
+@click.option("--price", metavar="input=N,output=N", help="Dollars a million tokens, for the demand.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def command(
-    runs: tuple[str, ...], by: str | None, tables: str, axis: str | None, reference: str | None, as_json: bool
+    runs: tuple[str, ...],
+    by: str | None,
+    tables: str,
+    axis: str | None,
+    reference: str | None,
+    extrapolate: str | None,
+    volume: int | None,
+    concurrency: int | None,
+    price: str | None,
+    as_json: bool,
 ) -> None:
     """Print the curves of one or more runs, and what they mean."""
+    from thinkcurve.analysis.missing import missing_remarks
+    from thinkcurve.report.labels import plain
     from thinkcurve.run import load_run
 
     names = _section_names(tables)
-    options = {"axis": axis, "reference": _models(reference)}
+    options = {
+        "axis": axis,
+        "reference": _models(reference),
+        "extrapolate": None if extrapolate is None else beyond_of(extrapolate),
+        "volume": volume,
+        "concurrency": concurrency,
+        "price": None if price is None else price_of(price),
+    }
     given = {name: value for name, value in options.items() if value}
     _check_options(names, given)
 
@@ -54,6 +84,9 @@ def command(
         click.echo(text, err=True)
 
     loaded = [load_run(run, warn=warn) for run in runs]
+    for run in loaded:
+        for remark in missing_remarks(run):
+            warn(plain(remark))
     if by:
         from thinkcurve.analysis.items.levels import levels_of
 

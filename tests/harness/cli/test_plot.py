@@ -21,6 +21,8 @@ RUNS = {
     "other": a_run("org/small", (0.2, 0.4, 0.5, 0.6), n=16, samples=2, task="other", where="runs/other"),
     "shallow": a_run("org/small", (0.2, 0.4, 0.5, 0.6), n=16, where="runs/shallow"),
     "effort": a_run("org/api", (0.2, 0.4, 0.6), n=16, samples=2, budgets=(1, 2, 4), control="effort"),
+    "ladder": a_run("org/long", (0.2, 0.4, 0.5, 0.7, 0.8), n=24, budgets=(32, 64, 128, 256, 512), where="runs/ladder"),
+    "level": a_run("org/level", (0.5, 0.5), n=24, budgets=(32, 64), where="runs/level"),
     "failed": a_run("org/small", (0.2, 0.3), n=3, budgets=(0, 9), fail=[(i, b) for i in range(3) for b in (0, 9)]),
 }
 
@@ -150,3 +152,77 @@ def test_points_of_the_frontier_are_those_that_show_prints(tmp_path: Path) -> No
     assert sorted((row["x"], row["accuracy"], row["chance"], row["is_on"]) for row in rows) == sorted(
         (p["cost"], p["accuracy"]["value"], p["resample_share"], p["is_on_frontier"]) for p in points
     )
+
+
+def marks(spec: dict[str, object], name: str) -> list[dict[str, object]]:
+    """The marks of the layers that are drawn from a dataset."""
+    return [layer["mark"] for layer in spec["layer"] if layer.get("data") == {"name": name}]  # type: ignore[attr-defined]
+
+
+def words_of(spec: dict[str, object]) -> str:
+    """All fixed text of a figure, and its caption."""
+    texts = [layer["mark"]["text"] for layer in spec["layer"] if "text" in layer["mark"]]  # type: ignore[attr-defined]
+    return f"{texts} {spec['usermeta']}"
+
+
+def test_no_fit_is_drawn_unasked(tmp_path: Path) -> None:
+    spec = spec_of(tmp_path, "ladder")
+    assert not {"fits", "beyond"} & set(spec["datasets"])  # type: ignore[call-overload]
+    assert "fit" not in words_of(spec)
+
+
+def test_a_fit_ends_with_the_measured_range(tmp_path: Path) -> None:
+    spec = spec_of(tmp_path, "ladder", "--fit", "log-linear")
+    points, rows = (spec["datasets"][name] for name in ("points", "fits"))  # type: ignore[index]
+    for end in (min, max):
+        assert end(row["x"] for row in rows) == pytest.approx(end(row["x"] for row in points))
+    assert marks(spec, "beyond") == []
+    assert "log-linear fit" in words_of(spec)
+    assert "extrapolated" not in words_of(spec)
+
+
+def test_an_extrapolation_is_dashed_pale_named_and_as_show_has_it(tmp_path: Path) -> None:
+    printed = CliRunner().invoke(cli, ["show", "ladder", "--tables", "fits", "--extrapolate", "4096", "--json"])
+    (found,) = json.loads(printed.stdout)["fits"]
+    told = next(form for form in found["accuracy"]["forms"] if form["form"] == "log-linear")["extrapolated"]
+    spec = spec_of(tmp_path, "ladder", "--fit", "log-linear", "--extrapolate", "4096")
+    last = spec["datasets"]["beyond"][-1]  # type: ignore[index]
+    assert (last["x"], last["accuracy"]) == (4096, told["value"])
+    assert (last["low"], last["high"]) == (told["ci_low"], told["ci_high"])
+    (band, line), (pale, solid) = marks(spec, "beyond"), marks(spec, "fits")
+    assert (band["type"], line["type"], pale["type"], solid["type"]) == ("area", "line", "area", "line")
+    assert "strokeDash" in line
+    assert "strokeDash" not in solid
+    opacity = [
+        layer["encoding"]["opacity"]["condition"]["value"]
+        for layer in spec["layer"]  # type: ignore[attr-defined]
+        if layer["mark"].get("type") == "area"
+    ]
+    assert opacity[0] < opacity[1]
+    assert "'extrapolated'" in words_of(spec)
+    assert f"extrapolated, which no point has tested ({100 * told['value']:.1f} %" in words_of(spec)
+    assert spec["encoding"]["x"]["scale"]["domain"][1] > 4096  # type: ignore[index]
+
+
+def test_a_fit_that_is_not_identifiable_is_said_and_not_drawn(tmp_path: Path) -> None:
+    done = plotted(tmp_path, "ladder", "level", "--fit")
+    spec = json.loads((tmp_path / "figure.json").read_text("utf-8"))
+    assert "org/level on sums (truncate): no form is identifiable" in done.stderr
+    assert {row["curve"] for row in spec["datasets"]["fits"]} == {"c0"}
+    assert "No line of org/level: no form is identifiable" in " ".join(words_of(spec).split("', '"))
+    assert spec["datasets"]["points"][-1]["t_model"] == "org/level"
+
+
+@pytest.mark.parametrize("size", ["screen", "one-column", "wide"])
+def test_names_of_lines_have_room_beside_the_axis_s(tmp_path: Path, size: str) -> None:
+    spec = spec_of(tmp_path, "ladder", "--fit", "power-law-with-floor", "--extrapolate", "2x", "--size", size)
+    keys = [layer for layer in spec["layer"] if layer["mark"].get("text") == "fit"]  # type: ignore[attr-defined]
+    assert all(layer["encoding"]["x"]["value"] > 20 for layer in keys)
+
+
+def test_what_cannot_be_fitted_or_extrapolated_is_refused(tmp_path: Path) -> None:
+    assert refused(tmp_path, "ladder", "--fit", "linear").startswith("--fit 'linear' is not one of best, log-linear")
+    assert "--fit is of --kind curve" in refused(tmp_path, "ladder", "--kind", "gain", "--fit", "best")
+    assert "goes with --fit" in refused(tmp_path, "ladder", "--extrapolate", "4x")
+    assert "within what was measured" in refused(tmp_path, "ladder", "--fit", "--extrapolate", "64")
+    assert "neither a cost" in refused(tmp_path, "ladder", "--fit", "--extrapolate", "far")

@@ -10,7 +10,7 @@ from rich.console import Console
 from analysis.simulated import a_run
 from thinkcurve.cli.main import cli
 from thinkcurve.cli.sections import section
-from thinkcurve.cli.sections.axes import amount
+from thinkcurve.report.run_report.words import amount
 from thinkcurve.run import Run
 
 REFERENCE = str(Path(__file__).parents[3] / "results" / "reference" / "embedded")

@@ -15,8 +15,10 @@ from analysis.simulated import a_run
 from thinkcurve.analysis.basis.interval import Interval
 from thinkcurve.cli.budget_tables import share, signed, total
 from thinkcurve.cli.main import cli
+from thinkcurve.cli.price import price_of
 from thinkcurve.cli.sections import section
 from thinkcurve.cli.sections.budgets import Budgets, Cascades, results
+from thinkcurve.errors import UsageError
 from thinkcurve.run import Run
 from thinkcurve.tariff import Tariff
 
@@ -208,3 +210,42 @@ def test_figures_are_short() -> None:
     assert signed(Interval(0.0001, None, None)).plain == "0"
     assert total(Interval(72_900_000, 66_300_000, 79_700_000)).plain == "72.9 M 66.3–79.7"
     assert total(Interval(0.5, None, None), "$").plain == "$0.50"
+
+
+def demand_of(monkeypatch: pytest.MonkeyPatch, *options: str) -> tuple[str, list[dict[str, Any]]]:
+    """What is printed of a demand, and its records."""
+    from thinkcurve import run
+
+    monkeypatch.setattr(run, "load_run", lambda *_, **__: a_run("m", (0.2, 0.6), n=12, budgets=(0, 64)))
+    args = ["show", "runs/one", "--tables", "budgets", *options]
+    printed_, found = (CliRunner().invoke(cli, [*args, *more]) for more in ((), ("--json",)))
+    assert (printed_.exit_code, found.exit_code) == (0, 0), printed_.output
+    return printed_.stdout, msgspec.json.decode(found.stdout)["budgets"][0]["demand"]
+
+
+def test_volume_concurrency_and_price_are_asked_for_on_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ("--volume", "20000", "--concurrency", "8", "--price", "input=0.3,output=1.2")
+    text, (first, *_) = demand_of(monkeypatch, *options)
+    assert "20,000 requests like these problems" in text
+    assert "device h" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert first["volume"] == 20_000
+    assert first["accelerator_s"]["value"] == pytest.approx(first["wall_s"]["value"] / 8)
+    tokens = 0.3 * first["prompt_tokens"]["value"] + 1.2 * first["generated_tokens"]["value"]
+    assert first["usd_source"] == "tariff"
+    assert first["usd"]["value"] == pytest.approx(tokens / 1e6)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("input=1", "has no output"),
+        ("input=1,output=cheap", "output=cheap is no price"),
+        ("input=1,output=-1", "is no price"),
+        ("input=1,output=nan", "is no price"),
+        ("inputs=1,output=1", "Did you mean 'input'"),
+    ],
+)
+def test_what_is_no_price_is_refused(text: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        price_of(text)

@@ -12,8 +12,10 @@ from analysis.tables import table_of
 from records import an_attempt
 from thinkcurve.analysis.basis.grid import grids_of
 from thinkcurve.analysis.fitting.curve_fits import CurveFits, curve_fits_of
+from thinkcurve.cli.beyond import beyond_of
 from thinkcurve.cli.sections import section
 from thinkcurve.cli.sections.fits import number, span
+from thinkcurve.errors import UsageError
 from thinkcurve.problem import Verdict
 from thinkcurve.run import Run
 from thinkcurve.store import Attempt
@@ -34,10 +36,11 @@ def attempt(p: int, budget: int | None, *, right: bool, tokens: int | None = -1,
     return replace(an_attempt(p, budget, verdict), thinking_tokens=spent, **more)
 
 
-def shown(rows: list[Attempt]) -> tuple[list[CurveFits], str]:
+def shown(rows: list[Attempt], extrapolate: str | None = None) -> tuple[list[CurveFits], str]:
     """The section's records, and its lines as a terminal of 80 columns prints them."""
     fits = section("fits")
-    found = cast(list[CurveFits], fits.results([cast(Run, MadeRun(table_of(rows)))]))
+    beyond = None if extrapolate is None else beyond_of(extrapolate)
+    found = cast(list[CurveFits], fits.results([cast(Run, MadeRun(table_of(rows)))], extrapolate=beyond))
     encoded = msgspec.json.encode(found)
     assert b"NaN" not in encoded
     assert b"Infinity" not in encoded
@@ -122,12 +125,12 @@ def test_failures_that_are_left_out_are_said() -> None:
     assert "no problem has attempts at every budget" in text
 
 
-def test_scatter_is_told_with_what_it_costs() -> None:
+def test_scatter_is_told_with_what_hangs_on_it() -> None:
     _, text = shown(
         [attempt(p, b, right=(p + i) % 3 > 0 or i % 2 == 0) for p in range(60) for i, b in enumerate(LADDER)]
     )
     assert "no form describes the points" in text
-    assert "counts as one more parameter" in " ".join(text.split())
+    assert "weights hold for that scatter" in " ".join(text.split())
 
 
 def test_another_axis_can_be_asked_for() -> None:
@@ -196,6 +199,57 @@ def test_extrapolation_only_where_it_is_asked_for() -> None:
             assert fit.band is not None
             assert any(fit.band.is_extrapolated) == is_asked
             assert (max(fit.band.x) > 600) == is_asked
+
+
+@pytest.mark.parametrize("asked", ["4096", "8x"])
+def test_what_is_extrapolated_is_printed_as_such_with_its_band(asked: str) -> None:
+    (found,), text = shown(rising(), asked)
+    told = [form for form in found.accuracy.forms if form.extrapolated is not None]
+    assert told
+    assert "extrapolated to x = 4,096, 8.00 times the largest measured (512)" in text
+    for form in told:
+        at, band = form.extrapolated, form.band
+        assert at is not None
+        assert band is not None
+        assert (at.x, at.value, at.ci_low, at.ci_high) == (4096, band.y[-1], band.ci_low[-1], band.ci_high[-1])
+        value, low, high = (f"{100 * (end or 0):.1f}" for end in (at.value, at.ci_low, at.ci_high))
+        (row,) = [line for line in text.splitlines() if " extrapolated " in line and f" {form.form} " in line]
+        assert row.split()[-5:] == [value, "extrapolated", low, "–", high]
+
+
+def test_nothing_is_extrapolated_unasked_and_nothing_of_what_is_not_identifiable() -> None:
+    (found,), text = shown(rising())
+    assert "extrapolated" not in text
+    assert {form.extrapolated for form in found.accuracy.forms} == {None}
+    (found,), _ = shown(rising(), "8x")
+    assert all((form.extrapolated is None) == (form.reason is not None) for form in found.accuracy.forms)
+    assert any(form.reason for form in found.accuracy.forms)
+    _, text = shown([attempt(p, b, right=p > 2) for p in range(6) for b in LADDER], "8x")
+    assert "extrapolated" not in text
+    assert "not identifiable: accuracy is the same at every point" in text
+
+
+def test_an_end_within_what_was_measured_is_refused() -> None:
+    with pytest.raises(UsageError, match="--extrapolate 512 is within what was measured, up to 512 thinking tokens"):
+        shown(rising(), "512")
+
+
+@pytest.mark.parametrize("text", ["", "x", "1x", "0.5x", "-4", "0", "nan", "inf", "infx", "4 tokens"])
+def test_what_is_no_end_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is neither a cost, such as 4096, nor a factor above 1, such as 4x"):
+        beyond_of(text)
+
+
+def test_s1_scaling_by_the_token_has_its_unit_and_interval() -> None:
+    (found,), text = shown(rising())
+    per_token = found.s1.scaling_per_token
+    value, low, high = (
+        f"{1e5 * (end or 0):+#.3g}".rstrip(".") for end in (per_token.value, per_token.ci_low, per_token.ci_high)
+    )
+    assert f"{value} ({low} – {high}) points of accuracy per 1,000 tokens" in text
+    assert "more than 100 points per 1,000 tokens" in " ".join(text.split())
+    _, text = shown([attempt(p, b, right=b >= 320 << (p % 6), tokens=10 * b) for p in range(24) for b in LADDER])
+    assert "points of accuracy per 1,000 tokens" in text
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,10 @@ def test_a_task_of_another_version_or_with_other_problems_stands_apart() -> None
     runs = [a_run("a", (0.5,), budgets=(0,)), a_run("b", (0.5,), budgets=(0,), version="2")]
     found = results([*runs, a_run("c", (0.5,), budgets=(0,), fingerprint="other")])
     assert [[curve.label for curve in task.curves] for task in found] == [["a"], ["b"], ["c"]]
-    assert "runs of a task of this name with others stand apart" in " ".join(printed(found).split())
+    words = " ".join(printed(found).split())
+    assert words.count("2 runs of a task of this name stand apart") == 3
+    assert "version 1, 2 and not" not in words
+    assert "here, others there" in words
 
 
 def test_curves_of_one_model_are_told_apart_by_control_and_run() -> None:
@@ -205,3 +208,21 @@ def test_json_names_all_axes_and_has_what_is_printed() -> None:
 )
 def test_a_share_is_never_rounded_to_none_or_all(probability: float | None, text: str) -> None:
     assert share(probability) == text
+
+
+def test_points_of_a_low_share_are_printed_and_said_to_mean_little(family: str) -> None:
+    (found,) = results(a_family()[:3])
+    assert found.on is not None
+    low = [point for point in found.on.points if (point.resample_share or 0) < 0.05]
+    assert low
+    table = family.split("resamples: share")[0]
+    assert table.count(" %") // 2 >= len(found.on.points)
+    assert "of 60 problems a low share says little" in " ".join(family.split())
+    assert "low share" not in shown([a_run("m", (0.2, 0.5), n=250, parameters=10**9, budgets=(0, 64))])
+
+
+def test_a_long_table_has_the_likeliest_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    from thinkcurve.cli import frontier_tables
+
+    monkeypatch.setattr(frontier_tables, "MOST_POINTS", 5)
+    assert "the 5 likeliest of 12 points; --json has all" in shown(a_family()[:3])

@@ -17,7 +17,7 @@ from records import a_trace, an_attempt
 from thinkcurve.analysis.basis.grid import grids_of
 from thinkcurve.cli.sections import section
 from thinkcurve.problem import Verdict
-from thinkcurve.store import Attempt, Trace
+from thinkcurve.store import Attempt, TaskRecord, Trace
 
 NAMES = ("strata", "items", "diagnostics")
 HOSTILE = "[bold red]m[/]\x1b[31m\nx"
@@ -29,10 +29,14 @@ def frame(rows: list[Any], kind: type[msgspec.Struct]) -> pd.DataFrame:
 
 def a_run(attempts: list[Attempt], traces: list[Trace]) -> Any:
     """As much of a run as sections read."""
-    manifest = SimpleNamespace(tasks=[SimpleNamespace(name="t", version="1")])
+    manifest = SimpleNamespace(tasks=[TaskRecord("t", "1", 30, "f")])
     table = frame(attempts, Attempt)
     return SimpleNamespace(
-        attempts=table, traces=frame(traces, Trace), manifest=manifest, grids=grids_of(table) if len(table) else []
+        attempts=table,
+        traces=frame(traces, Trace),
+        manifest=manifest,
+        questions=[],
+        grids=grids_of(table) if len(table) else [],
     )
 
 
@@ -102,7 +106,7 @@ def test_models_of_another_version_of_a_task_do_not_tell_difficulty() -> None:
     other = a_run(drawn(30, (0, 8), 1, model="other"), [])
     made = section("strata")
     assert [found.source for found in made.results([mine, other])] == ["models", "models"]
-    other.manifest.tasks[0].version = "2"
+    other.manifest.tasks[0] = TaskRecord("t", "2", 30, "f")
     assert [found.source for found in made.results([mine, other])] == [None, None]
 
 

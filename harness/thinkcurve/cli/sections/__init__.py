@@ -34,7 +34,9 @@ class Section(msgspec.Struct, frozen=True):
     tables and lines of text for a terminal of 80 columns (`rich`; what a model or a user wrote goes in escaped).
 
     ``options`` names what else ``results`` takes of the command line, as keywords, given only where a user does:
-    ``axis``, one of `thinkcurve.analysis.basis.axes.AXES`, and ``reference``, a tuple of names of models.
+    ``axis``, one of `thinkcurve.analysis.basis.axes.AXES`, ``reference``, a tuple of names of models,
+    ``extrapolate``, a `thinkcurve.analysis.fitting.beyond.Beyond`, ``volume`` and ``concurrency``, whole numbers of
+    requests, and ``price``, a `thinkcurve.tariff.Tariff`.
     """
 
     results: Callable[..., Sequence[msgspec.Struct]]

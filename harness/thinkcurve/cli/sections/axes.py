@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from thinkcurve.analysis.basis.axes import AXES, BudgetCosts, Ledger, ledgers_of
 from thinkcurve.budget import format_budget
 from thinkcurve.cli.sections import Section
-from thinkcurve.tariff import format_usd
+from thinkcurve.report.run_report.words import amount
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,34 +28,6 @@ WORDS = {
 """Short names of `AXES`, for the head of a table."""
 MOST = 6
 """Measures that fit 80 columns; thinking and total tell what was generated."""
-PREFIXES = ((1e24, "Y"), (1e21, "Z"), (1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
-
-
-def amount(value: float | None, axis: str) -> str:
-    """A cost as a short text: ``1,234`` tokens, ``12.3 G`` FLOPs, ``0.12`` seconds, ``$0.01``; ``–`` where unknown."""
-    if value is None:
-        return "–"
-    if axis == "usd":
-        return format_usd(value)
-    if axis.endswith("tokens"):
-        return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
-    if axis == "flops" or value >= 100_000:
-        return scaled(value)
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def scaled(value: float) -> str:
-    """A number of three digits with its SI prefix: ``1.23 M``."""
-    for size, prefix in PREFIXES:
-        if value >= size * 0.9995:
-            return f"{three_digits(value / size)} {prefix}"
-    return three_digits(value)
-
-
-def three_digits(value: float) -> str:
-    """A number below 1,000 with three digits that count, and no exponent."""
-    decimals = 2 if value < 9.995 else 1 if value < 99.95 else 0
-    return f"{value:.{decimals}f}"
 
 
 def results(runs: Sequence[Run]) -> list[Ledger]:

@@ -14,13 +14,14 @@ from thinkcurve.analysis.allocation.needs import AXIS
 from thinkcurve.analysis.allocation.router import FEWEST_PROBLEMS, Router, route
 from thinkcurve.analysis.allocation.uses import Allocation, allocation_of
 from thinkcurve.analysis.basis.grid import Grid
+from thinkcurve.analysis.comparison.sameness import Alike, alike
 from thinkcurve.cli.sections import Section
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from thinkcurve.run import Run
-    from thinkcurve.store import TaskRecord
+    from thinkcurve.tariff import Tariff
 
 VOLUME = 1_000_000
 """Requests of the projection."""
@@ -31,7 +32,7 @@ JOINT_AXES = ("usd", "flops", "generated_tokens")
 
 
 class Budgets(msgspec.Struct, frozen=True):
-    """One curve: where its tokens went, what allocating them could win, and what ``VOLUME`` requests take.
+    """One curve: where its tokens went, what allocating them could win, and what a volume of requests takes.
 
     ``routers`` has one entry a signal that this curve can be routed by, ``no_router`` why there is none for the others.
     """
@@ -47,62 +48,72 @@ class Budgets(msgspec.Struct, frozen=True):
 
 
 class Cascades(msgspec.Struct, frozen=True):
-    """Routers over several curves of a task, on the problems that all of them have; steps name a curve by its place."""
+    """Routers over several curves of a task, on the problems that all of them have; steps name a curve by its place.
+
+    ``notes`` say which runs of the task stand apart.
+    """
 
     task: str
     curves: tuple[tuple[str, str, str], ...]
     n_problems: int
     routers: tuple[Router, ...]
     no_router: dict[str, str]
+    notes: tuple[str, ...] = ()
 
 
-def results(runs: Sequence[Run], *, axis: str | None = None) -> list[Budgets | Cascades]:
+def results(
+    runs: Sequence[Run],
+    *,
+    axis: str | None = None,
+    volume: int = VOLUME,
+    concurrency: int | None = None,
+    price: Tariff | None = None,
+) -> list[Budgets | Cascades]:
     """An entry for each curve of each run, then one for each task that has several curves.
 
     Costs are on ``axis``: by default generated tokens, and for several curves the first of `JOINT_AXES` that all know.
+    ``volume`` requests are projected, and where ``concurrency`` tells how many ran at once, the time of a device.
+    ``price`` stands in place of the prices of every run.
     """
     found: list[Budgets | Cascades] = []
-    tasks: list[tuple[TaskRecord, list[tuple[str, Grid, bool]]]] = []
+    curves: list[list[tuple[str, Grid, bool]]] = []
     for run in runs:
         tariffs = {record.spec: record.tariff for record in run.manifest.models}
-        records = {record.name: record for record in run.manifest.tasks}
         is_shared = run.manifest.study.traces == "shared"
         for grid in run.grids:
-            found.append(_curve(grid, axis or AXIS, None if is_shared else False, tariffs.get(grid.model)))
-            _alike(tasks, records[grid.task]).append((run.path.name, grid, is_shared))
-    return found + [_cascades(record, curves, axis) for record, curves in tasks if len(curves) > 1]
+            demand = _demand(grid, volume, concurrency, price, tariffs.get(grid.model))
+            found.append(_curve(grid, axis or AXIS, None if is_shared else False, demand))
+        curves.append([(run.path.name, grid, is_shared) for grid in run.grids])
+    for group in alike(runs):
+        own = [curve for place in group.members for curve in curves[place] if curve[1].task == group.task]
+        if len(own) > 1:
+            found.append(_cascades(group, own, axis))
+    return found
 
 
-def _curve(grid: Grid, axis: str, is_in_line: bool | None, tariff: object) -> Budgets:
-    from thinkcurve.tariff import Tariff
-
+def _curve(grid: Grid, axis: str, is_in_line: bool | None, demand: tuple[Demand, ...]) -> Budgets:
     allocation = allocation_of(grid, axis=axis, is_in_line=is_in_line)
     routers, why = _routers([grid], axis, goes_on=allocation.is_in_line)
-    demand = project(grid, volume=VOLUME)
-    if isinstance(tariff, Tariff) and tariff.is_known and all(one.usd.value is None for one in demand):
-        demand = project(grid, volume=VOLUME, tariff=tariff)
     return Budgets(*grid.name, allocation, headroom_of(grid, axis=axis), routers, why, demand)
 
 
-def _alike(
-    tasks: list[tuple[TaskRecord, list[tuple[str, Grid, bool]]]], record: TaskRecord
-) -> list[tuple[str, Grid, bool]]:
-    """The curves of the same task: of its version, and where there are as many problems, of the same."""
-    for known, curves in tasks:
-        is_other = known.n_problems == record.n_problems and known.fingerprint != record.fingerprint
-        if (known.name, known.version) == (record.name, record.version) and not is_other:
-            return curves
-    tasks.append((record, []))
-    return tasks[-1][1]
+def _demand(
+    grid: Grid, volume: int, concurrency: int | None, price: Tariff | None, own: Tariff | None
+) -> tuple[Demand, ...]:
+    """By the ``price`` given, else by what the run paid, and where it does not tell by the prices that it knew."""
+    found = project(grid, volume=volume, concurrency=concurrency, tariff=price)
+    if own is None or not own.is_known or any(one.usd.value is not None for one in found):
+        return found
+    return project(grid, volume=volume, concurrency=concurrency, tariff=own)
 
 
-def _cascades(record: TaskRecord, curves: Sequence[tuple[str, Grid, bool]], asked: str | None) -> Cascades:
+def _cascades(group: Alike, curves: Sequence[tuple[str, Grid, bool]], asked: str | None) -> Cascades:
     grids = [grid for _, grid, _ in curves]
     axis = asked or next((a for a in JOINT_AXES if all(_knows(grid, a) for grid in grids)), AXIS)
     routers, why = _routers(grids, axis, goes_on=all(is_shared for *_, is_shared in curves))
     shared = set(grids[0].problems).intersection(*(grid.problems for grid in grids[1:]))
     names = tuple((grid.model, grid.control, run) for run, grid, _ in curves)
-    return Cascades(record.name, names, len(shared), routers, why)
+    return Cascades(group.task, names, len(shared), routers, why, (group.remark,) if group.remark else ())
 
 
 def _knows(grid: Grid, axis: str) -> bool:
@@ -146,4 +157,4 @@ def lines(record: Budgets | Cascades) -> Iterable[RenderableType]:
     return budget_tables.of_curve(record) if isinstance(record, Budgets) else budget_tables.of_task(record)
 
 
-SECTION = Section(results, lines, options=("axis",))
+SECTION = Section(results, lines, ("axis", "volume", "concurrency", "price"))

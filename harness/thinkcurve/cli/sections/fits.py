@@ -6,10 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from thinkcurve.analysis.basis.interval import Interval
+from thinkcurve.analysis.fitting.bands import AS_GOOD
+from thinkcurve.analysis.fitting.beyond import Beyond
 from thinkcurve.analysis.fitting.curve_fits import CurveFits, curve_fits
-from thinkcurve.analysis.fitting.fits import TOLERANCE, Fits, FormFit, Parameter
+from thinkcurve.analysis.fitting.fits import TOLERANCE, Extrapolated, Fits, FormFit, Parameter
 from thinkcurve.budget import format_budget
+from thinkcurve.cli.beyond import check_beyond
 from thinkcurve.cli.sections import Section
+from thinkcurve.report.fitted import WORTH_SAYING
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -19,13 +23,18 @@ if TYPE_CHECKING:
 
 FEW_DOUBLINGS = 0.25
 """Doublings below which a gain per doubling says more than was measured."""
-WORTH_SAYING = 0.005
-"""Scatter beyond sampling error that is told: half a point."""
 
 
-def results(runs: Sequence[Run], *, axis: str | None = None) -> list[CurveFits]:
-    """The fits of each curve of each run, over ``axis`` (by default thinking tokens)."""
-    return [curve_fits(grid, axis or "thinking_tokens") for run in runs for grid in run.grids]
+def results(runs: Sequence[Run], *, axis: str | None = None, extrapolate: Beyond | None = None) -> list[CurveFits]:
+    """The fits of each curve of each run, over ``axis`` (by default thinking tokens), no further than was measured.
+
+    With ``extrapolate`` those go on that it is beyond; a `UsageError` where it is beyond none.
+    """
+    grids = [grid for run in runs for grid in run.grids]
+    found = [curve_fits(grid, axis or "thinking_tokens", extrapolate_to=extrapolate) for grid in grids]
+    if extrapolate is not None:
+        check_beyond(extrapolate, [max(one.accuracy.x, default=0.0) for one in found], axis or "thinking_tokens")
+    return found
 
 
 def lines(found: CurveFits) -> Iterable[RenderableType]:
@@ -37,6 +46,7 @@ def lines(found: CurveFits) -> Iterable[RenderableType]:
     title = f"[bold]{escape(short_task(found.task))}[/] · {escape(short_model(found.model))} · {escape(found.control)}"
     yield f"{title} · accuracy over {found.axis.replace('_', ' ')} x"
     yield from _fit_lines(found.accuracy)
+    yield from _extrapolated_lines(found.accuracy)
     if found.coverage:
         yield f"{title} · pass@x over x samples, budget {format_budget(found.coverage_budget, found.control)}"
         yield from _fit_lines(found.coverage)
@@ -56,7 +66,7 @@ def _fit_lines(fits: Fits) -> Iterable[RenderableType]:
         if fits.scatter >= WORTH_SAYING:
             yield (
                 f"[yellow]no form describes the points: they lie {100 * fits.scatter:.1f} points off the best of them, "
-                "beyond sampling error; weights hold for that scatter, which counts as one more parameter[/]"
+                "beyond sampling error; weights hold for that scatter[/]"
             )
         for form in fits.forms:
             if form.reason:
@@ -72,6 +82,41 @@ def _fit_lines(fits: Fits) -> Iterable[RenderableType]:
         )
     for words in fits.left_out:
         yield f"[yellow]{words}[/]"
+
+
+def _extrapolated_lines(fits: Fits) -> Iterable[RenderableType]:
+    """What forms that are identifiable say of an x beyond the points; nothing where nobody asked."""
+    told = [(form, form.extrapolated) for form in fits.forms if form.extrapolated is not None]
+    if not told:
+        asked = any(form.band is not None and form.band.is_extrapolated[-1] for form in fits.forms)
+        if asked:
+            yield "[yellow]extrapolated: nothing, as no form is identifiable[/]"
+        return
+    x, largest = told[0][1].x, max(fits.x)
+    yield (
+        f"[bold]extrapolated[/] to x = {number(x)}, {number(x / largest)} times the largest measured "
+        f"({number(largest)}); no point has tested this"
+    )
+    yield _extrapolated_table(fits, told)
+    yield (
+        "[dim]band: by resamples of problems, and wide enough for every form that fits the points about as well "
+        f"(weight {AS_GOOD:g} or more); cut at 0 and 100 %[/]"
+    )
+
+
+def _extrapolated_table(fits: Fits, told: Sequence[tuple[FormFit, Extrapolated]]) -> Table:
+    from thinkcurve.cli.show import new_table
+
+    table = new_table()
+    table.add_column("form", no_wrap=True)
+    for name in ("weight", "accuracy, %", "95 % band"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for form, at in told:
+        name = f"[bold]{form.form}[/]" if form.form == fits.best else form.form
+        weight = "–" if form.weight is None else f"{form.weight:.2f}"
+        value, low, high = (f"{100 * (end or 0.0):.1f}" for end in (at.value, at.ci_low, at.ci_high))
+        table.add_row(name, weight, f"{value} extrapolated", f"{low} – {high}")
+    return table
 
 
 def _ceiling_words(form: str, ceiling: Parameter, saturates_at: Parameter) -> str:
@@ -183,16 +228,32 @@ def _s1_lines(found: CurveFits) -> Iterable[str]:
     control = "–" if s1.control is None else f"{100 * s1.control:.0f} %"
     if s1.control_attempts is not None:
         control += f" of budgets, {100 * s1.control_attempts:.1f} % of attempts"
-    per_doubling, per_token = s1.scaling_per_doubling, s1.scaling_per_token
+    per_doubling = s1.scaling_per_doubling
     scaling = "–" if per_doubling.value is None else "{} ({}) per doubling".format(*_points(per_doubling))
-    if per_token.value is not None:
-        scaling += f", {signed(1e5 * per_token.value)} per 1,000 tokens"
     top = "–"
     if s1.performance is not None:
         top = f"{100 * s1.performance:.1f} % at {format_budget(s1.performance_budget, found.control)}"
     yield f"s1: Control {control}"
     yield f"    Scaling {scaling}"
+    yield from _per_token_lines(found)
     yield f"    Performance {top}"
+
+
+def _per_token_lines(found: CurveFits) -> Iterable[str]:
+    """Scaling as printed in s1's paper, with its unit; what it would be over more than was measured is no accuracy."""
+    per_token = found.s1.scaling_per_token
+    if per_token.value is None:
+        return
+    value = signed(1e5 * per_token.value)
+    ends = "no interval"
+    if per_token.ci_low is not None and per_token.ci_high is not None:
+        ends = f"{signed(1e5 * per_token.ci_low)} – {signed(1e5 * per_token.ci_high)}"
+    yield f"            {value} ({ends}) points of accuracy per 1,000 tokens"
+    if abs(1e3 * per_token.value) > 1:
+        yield (
+            "[yellow]more than 100 points per 1,000 tokens: a mean of slopes over few tokens, ruled by the points that "
+            "lie closest; the one per doubling says more[/]"
+        )
 
 
 def number(value: float) -> str:
@@ -213,4 +274,4 @@ def span(low: float | None, high: float | None) -> str:
     return " – ".join("?" if end is None else number(end) for end in (low, high))
 
 
-SECTION = Section(results, lines, ("axis",))
+SECTION = Section(results, lines, ("axis", "extrapolate"))

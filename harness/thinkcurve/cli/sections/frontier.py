@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from thinkcurve.analysis.basis.axes import AXES
+from thinkcurve.analysis.comparison.sameness import Alike, alike
 from thinkcurve.analysis.frontiers.density import Density, densities
 from thinkcurve.analysis.frontiers.families import named, names_of
 from thinkcurve.analysis.frontiers.frontier import OnAxis, on_axis
@@ -21,10 +22,9 @@ from thinkcurve.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from thinkcurve.run import Run
-    from thinkcurve.store import TaskRecord
 
 
-class Curve(msgspec.Struct, frozen=True):
+class Entrant(msgspec.Struct, frozen=True):
     """One curve that takes part. ``label`` tells it from the others of its task."""
 
     label: str
@@ -46,7 +46,7 @@ class Frontier(msgspec.Struct, frozen=True):
     version: str
     n_common: int
     n_problems: int
-    curves: tuple[Curve, ...]
+    curves: tuple[Entrant, ...]
     axis: str | None
     axes: tuple[str, ...]
     on: OnAxis | None
@@ -60,45 +60,40 @@ def results(runs: Sequence[Run], *, axis: str | None = None, reference: tuple[st
     It is on ``axis``, of `AXES`, or on FLOPs where all are known, then on thinking tokens. ``reference`` are the models
     that capability density is measured by, or one family; else the largest family there is.
     """
-    groups: dict[str, list[tuple[TaskRecord, list[Entry]]]] = {}
-    for run in runs:
-        infos = {record.spec: record.info for record in run.manifest.models}
-        records = {record.name: record for record in run.manifest.tasks}
-        for grid in run.grids:
-            info = infos.get(grid.model, {})
-            entry = Entry(grid, run.path.name, str(info.get("name") or grid.model), info.get("active_parameters"))
-            alike = groups.setdefault(grid.task, [])
-            _group_of(alike, records[grid.task]).append(entry)
-    _check(reference, [entry for alike in groups.values() for _, entries in alike for entry in entries])
-    return [
-        _frontier(record, entries, axis, reference, is_split=len(alike) > 1)
-        for alike in groups.values()
-        for record, entries in alike
-    ]
+    entries = [_entries(run) for run in runs]
+    _check(reference, [entry for of_run in entries for entry in of_run])
+    found = []
+    for group in alike(runs):
+        own = [entry for place in group.members for entry in entries[place] if entry.grid.task == group.task]
+        if own:
+            records = runs[group.members[0]].manifest.tasks
+            version = next(record.version for record in records if record.name == group.task)
+            found.append(_frontier(group, version, own, axis, reference))
+    return found
 
 
-def _group_of(groups: list[tuple[TaskRecord, list[Entry]]], record: TaskRecord) -> list[Entry]:
-    """Where a run of a task belongs: with the first whose version, and problems if as many, are the same."""
-    for known, entries in groups:
-        is_other = known.n_problems == record.n_problems and known.fingerprint != record.fingerprint
-        if known.version == record.version and not is_other:
-            return entries
-    groups.append((record, []))
-    return groups[-1][1]
+def _entries(run: Run) -> list[Entry]:
+    """The curves of a run."""
+    infos = {record.spec: record.info for record in run.manifest.models}
+    found = []
+    for grid in run.grids:
+        info = infos.get(grid.model, {})
+        found.append(Entry(grid, run.path.name, str(info.get("name") or grid.model), info.get("active_parameters")))
+    return found
 
 
 def _frontier(
-    record: TaskRecord, entries: Sequence[Entry], asked: str | None, reference: tuple[str, ...], *, is_split: bool
+    group: Alike, version: str, entries: Sequence[Entry], asked: str | None, reference: tuple[str, ...]
 ) -> Frontier:
     points = points_of(entries)
     labels = _labels(entries)
     curves = tuple(
-        Curve(label, e.grid.model, e.grid.control, e.run, e.active_parameters, len(e.grid.problems))
+        Entrant(label, e.grid.model, e.grid.control, e.run, e.active_parameters, len(e.grid.problems))
         for label, e in zip(labels, entries, strict=True)
     )
-    notes = _notes(points, labels, record if is_split else None)
+    notes = _notes(points, labels, group.remark)
     n = len(points.problems)
-    of = (record.name, record.version, n, points.n_problems, curves)
+    of = (group.task, version, n, points.n_problems, curves)
     family = named(entries, reference) if reference else None
     if not n:
         return Frontier(*of, None, (), None, (), notes)
@@ -143,14 +138,9 @@ def _labels(entries: Sequence[Entry]) -> list[str]:
     return labels
 
 
-def _notes(points: Points, labels: Sequence[str], split: TaskRecord | None) -> tuple[str, ...]:
+def _notes(points: Points, labels: Sequence[str], remark: str) -> tuple[str, ...]:
     """What a reader must know before the figures."""
-    notes = []
-    if split is not None:
-        notes.append(
-            f"version {split.version}, problems {split.fingerprint[:8]}: runs of a task of this name with others "
-            "stand apart"
-        )
+    notes = [remark] if remark else []
     if points.empty:
         where = ", ".join(
             f"{labels[i]} at {format_budget(e.grid.budgets[b], e.grid.control)}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
 from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from thinkcurve.analysis.basis.grid import Grid
+from thinkcurve.analysis.comparison.sameness import Alike, alike, alike_of
 from thinkcurve.analysis.items.abilities import Abilities, abilities_of
 from thinkcurve.analysis.items.discrimination import FEWEST_RESPONDENTS
 from thinkcurve.analysis.items.items import Item, ItemTable, items_of
@@ -21,6 +22,7 @@ from thinkcurve.report.labels import plain
 if TYPE_CHECKING:
     from thinkcurve.run import Run
 
+Told = TypeVar("Told", ItemTable, Abilities)
 MOST_ITEMS = 20
 MOST_RANKS = 20
 """Rows that are printed; the JSON has all."""
@@ -44,21 +46,25 @@ UNCORRELATED = "r needs {n} samples of one model or of several: there are fewer.
 
 def results(runs: Sequence[Run]) -> list[ItemTable | Abilities]:
     """The problems of each grid, then a ranking for each task that more than one model or run was given."""
-    tagged = [(f"{grid.task}@{_version(run, grid)}", grid) for run in runs for grid in run.grids]
-    by_task: dict[str, list[Grid]] = {}
-    for name, grid in tagged:
-        by_task.setdefault(name, []).append(grid)
-    tables: list[ItemTable | Abilities] = [items_of(grid, by_task[name]) for name, grid in tagged]
-    return [*tables, *(abilities_of(grids) for grids in by_task.values() if len(grids) > 1)]
+    groups = alike(runs)
+    tables: list[ItemTable | Abilities] = []
+    for place, run in enumerate(runs):
+        for grid in run.grids:
+            group = alike_of(groups, grid.task, place)
+            tables.append(_noted(items_of(grid, group.grids(runs)), group))
+    ranked = [(group, group.grids(runs)) for group in groups]
+    return [*tables, *(_noted(abilities_of(grids), group) for group, grids in ranked if len(grids) > 1)]
 
 
-def _version(run: Run, grid: Grid) -> str:
-    return next((task.version for task in run.manifest.tasks if task.name == grid.task), "")
+def _noted(table: Told, group: Alike) -> Told:
+    return msgspec.structs.replace(table, notes=(group.remark,)) if group.remark else table
 
 
 def lines(record: ItemTable | Abilities) -> Iterator[RenderableType]:
     """The most telling problems of a grid, or a ranking."""
     yield from _ranking(record) if isinstance(record, Abilities) else _items(record)
+    for note in record.notes:
+        yield f"[yellow]{escape(plain(note))}[/]"
 
 
 def _items(found: ItemTable) -> Iterator[RenderableType]:

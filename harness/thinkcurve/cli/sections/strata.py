@@ -9,9 +9,8 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from thinkcurve.analysis.basis.grid import Grid
 from thinkcurve.analysis.basis.interval import Interval
-from thinkcurve.analysis.items.strata import Cell, Strata, Stratum, strata_of
+from thinkcurve.analysis.items.strata import Cell, Strata, Stratum, strata_of_runs
 from thinkcurve.budget import format_budget
 from thinkcurve.cli.sections import Section
 from thinkcurve.cli.show import new_table, short_model, short_task
@@ -37,17 +36,8 @@ EXPLAINED = (
 
 
 def results(runs: Sequence[Run]) -> list[Strata]:
-    """The strata of runs. Models tell each other's difficulty on tasks of one name and version."""
-    tagged = [(_versions(run).get(grid.task, ""), grid) for run in runs for grid in run.grids]
-    found = []
-    for version, grid in tagged:
-        others: list[Grid] = [other for v, other in tagged if v == version and other.task == grid.task]
-        found += strata_of(grid, others)
-    return found
-
-
-def _versions(run: Run) -> dict[str, str]:
-    return {task.name: task.version for task in run.manifest.tasks}
+    """The strata of runs. Models of runs that asked the same problems tell each other's difficulty."""
+    return [strata for of_run in strata_of_runs(runs) for strata in of_run]
 
 
 def lines(strata: Strata) -> Iterator[RenderableType]:
@@ -55,6 +45,8 @@ def lines(strata: Strata) -> Iterator[RenderableType]:
     what = "difficulty, hardest fifth first" if strata.by == "difficulty" else strata.by
     title = f"[bold]{escape(plain(short_task(strata.task)))}[/] · {escape(plain(short_model(strata.model)))} · "
     yield f"{title}{escape(strata.control)} · by {what}, %"
+    for note in strata.notes:
+        yield f"[yellow]{escape(plain(note))}[/]"
     if strata.reason:
         yield f"[yellow]{escape(strata.reason)}[/]"
         return
@@ -72,6 +64,11 @@ def lines(strata: Strata) -> Iterator[RenderableType]:
         yield f"[dim]the {len(shown)} largest of {len(strata.strata)} strata[/]"
     if strata.n_unplaced:
         yield f"[yellow]{strata.n_unplaced:,} problems belong to no stratum[/]"
+    if at is not None and _is_pooled(shown):
+        thin = [s.name for s in shown if (cell := s.cells[at]) is not None and cell.pooled.value is None]
+        if thin:
+            names = escape(plain(", ".join(thin)))
+            yield f"[yellow]not pooled: {names}, whose problems are worth less than two here[/]"
     source = f"{SOURCES[strata.source]} " if strata.source else ""
     yield f"[dim]{source}{EXPLAINED if _is_pooled(shown) else 'Fewer than three strata: nothing to pool.'}[/]"
 

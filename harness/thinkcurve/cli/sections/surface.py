@@ -14,9 +14,9 @@ from thinkcurve.analysis.basis.interval import Interval
 from thinkcurve.analysis.parallel.surface import Allowance, Choice, Surface, Uses, surface_of
 from thinkcurve.budget import Control, format_budget
 from thinkcurve.cli.sections import Section
-from thinkcurve.cli.sections.axes import amount
 from thinkcurve.cli.sections.parallel import different_problems
 from thinkcurve.cli.show import new_table, short_model, short_task
+from thinkcurve.report.run_report.words import amount
 
 if TYPE_CHECKING:
     from thinkcurve.run import Run
@@ -37,10 +37,10 @@ MOST_ROWS = 8
 EXPLAINED = (
     "Accuracy in % with the 95 % interval of that cell. Sequential is one sample at any budget, parallel so many at "
     "the largest one, each in full (–: the allowance pays for none), the mix so many at any. The gain is of the mix "
-    "over sequential, and its interval chooses anew in each resample; – where the mix can be one sample only. Held "
-    "out: chosen on one half of the problems and scored on the other, so that the choice does not flatter. What a "
-    "sample costs is held fixed. Snell et al. 2024 (arXiv 2408.03314) set samples against revisions of them; here no "
-    "sample sees another."
+    "over sequential, and its interval chooses anew in each resample, at that resample's prices; – where the mix can "
+    "be one sample only. Held out: chosen on one half of the problems and scored on the other, so that the choice does "
+    "not flatter. Snell et al. 2024 (arXiv 2408.03314) set samples against revisions of them; here no sample sees "
+    "another."
 )
 
 
