@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from ladders import many, true_curves, two_models
+from ladders import LADDER, many, true_curves, two_models
 from of_curves import RESAMPLES, ends
 from rows import Ends, Interval, of_panel
 from scipy.optimize import nnls
@@ -66,24 +66,24 @@ def covered(rng: np.random.Generator, n: int, n_samples: int) -> Mapping[str, En
 # demand
 
 VOLUME = 1e6
-PLACE = 2
-"""The budget of 1,024 tokens."""
+ASKED = (1024, 4096)
+"""The budgets that are asked about."""
 
 
 def demanded(rng: np.random.Generator, n: int, n_samples: int) -> Mapping[str, Ends]:
     """`project`: tokens in all, and those that half and nineteen of twenty requests stay below."""
-    grid = two_models(rng, n, n_samples)[0].grid()
+    grid = two_models(rng, n, n_samples, ASKED)[0].grid(budgets=ASKED)
     grid.attempts["generated_tokens"] = grid.attempts["thinking_tokens"]
     found = project(grid, volume=VOLUME, n_resamples=RESAMPLES)
     low, high = ends(found[-1].tokens_p95)
     high = np.inf if low is not None and high is None else high  # no attempt is so long
-    total, half = found[PLACE].generated_tokens, found[PLACE].tokens_p50
+    total, half = found[0].generated_tokens, found[0].tokens_p50
     return {"total": ends(total), "p50": ends(half), "p95": (low, high)}
 
 
 @cache
-def _quantile(place: int, share: float) -> float:
-    return float(np.quantile(many(1)[0].spent[:, place], share))
+def _quantile(budget: int, share: float) -> float:
+    return float(np.quantile(many(1)[0].spent[:, LADDER.index(budget)], share))
 
 
 # sizes
@@ -145,9 +145,9 @@ def of_rest() -> Iterator[Interval]:
         study = of_panel(covered, name, lambda _, value=value: value)
         yield Interval(f"coverage: {name}", "resamples", "exp(a k^b)", study, MOST_K, panel="covered")
     truths = {
-        "total": ("tokens of a million requests", lambda _: VOLUME * true_curves()[0][0][PLACE]),
-        "p50": ("tokens that half stay below", lambda _: _quantile(PLACE, 0.5)),
-        "p95": ("tokens that 95 % stay below", lambda _: _quantile(-1, 0.95)),
+        "total": ("tokens of a million requests", lambda _: VOLUME * true_curves()[0][0][LADDER.index(ASKED[0])]),
+        "p50": ("tokens that half stay below", lambda _: _quantile(ASKED[0], 0.5)),
+        "p95": ("tokens that 95 % stay below", lambda _: _quantile(ASKED[1], 0.95)),
     }
     for name, (estimate, truth) in truths.items():
         by = "bootstrap" if name == "total" else "inverted"
