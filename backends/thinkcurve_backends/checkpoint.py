@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,9 +48,17 @@ NEUTRAL: dict[str, Any] = {
 """Settings that change how tokens are drawn and that are not honoured, with the value that does nothing."""
 
 
+COMMIT = re.compile(r"[0-9a-f]{40}")
+"""A revision that stays what it is; a branch or a tag may be moved."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A folder with ``config.json``, weights and tokenizer; ``revision`` is the hub's commit, if it came from one."""
+    """A folder with ``config.json``, weights and tokenizer.
+
+    ``revision`` is the hub's commit, if it came from one; ``is_pinned`` is false where that is only what a branch or a
+    tag pointed to today.
+    """
 
     folder: Path
     name: str
@@ -58,6 +67,7 @@ class Checkpoint:
     generation: dict[str, Any]
     weights: tuple[str, ...] = ()
     """Patterns of the files that the engine reads; without any, what `weight_files` finds."""
+    is_pinned: bool = True
 
     @property
     def text_config(self) -> dict[str, Any]:
@@ -98,11 +108,13 @@ class Checkpoint:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What its makers ask for and is not done."""
+        """What its makers ask for and is not done, and whether another day may bring another model of its name."""
         asked = {k: v for k in NEUTRAL if (v := self.generation.get(k)) not in (None, NEUTRAL[k])}
-        return tuple(
-            f"its generation_config asks for {key} = {value}, which is not done" for key, value in asked.items()
-        )
+        said = [f"its generation_config asks for {key} = {value}, which is not done" for key, value in asked.items()]
+        if not self.is_pinned:
+            at = f"read at {self.revision}; --model-option revision={self.revision} keeps it"
+            said.append(f"not pinned: {at if self.revision else 'its commit is not known'}")
+        return tuple(said)
 
     def info(self, *, active_parameters: int | None, context_tokens: int | None = None, **more: Any) -> ModelInfo:
         """What is known of the model; ``more`` are the fields that an engine knows: thinking, engine, ..."""
@@ -199,7 +211,8 @@ def open_checkpoint(engine: str, what: str, revision: str = "", weights: tuple[s
     if config is None:
         raise UsageError(f"{str(folder)!r} holds no config.json, so it is no model folder that {engine} can read")
     generation = _json(folder / "generation_config.json") or {}
-    found = Checkpoint(folder, name_of(what), commit, config, generation)
+    is_pinned = folder == Path(what).expanduser() or bool(COMMIT.fullmatch(revision))
+    found = Checkpoint(folder, name_of(what), commit, config, generation, is_pinned=is_pinned)
     _ = found.sampling  # values that cannot be are said before anything is loaded
     return found
 

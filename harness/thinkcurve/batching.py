@@ -250,6 +250,7 @@ class Batches:
         assert isinstance(unit.session, ChatSession)
         if result is None:
             result = BackendError(f"batch {batch.id} ended without it")
+        self._plan.state.begin(unit.key)
         before = self._recorder.paid(unit)
         if isinstance(result, BackendError):
             self._failed.add((unit.session.spec, unit.prompt.problem.id, unit.sample, budget))
@@ -258,6 +259,7 @@ class Batches:
         else:
             await self._came(unit, unit.session, budget, result)
         after = self._recorder.paid(unit)
+        self._plan.state.end(unit.key)
         paid = None if before is None or after is None else after - before
         if kind is not None:
             self._purse.end(paid, kind)

@@ -6,7 +6,8 @@ run whose journal was removed: no record is made of any row, so that a million a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import importlib
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +19,21 @@ from thinkcurve.budget import Ending
 from thinkcurve.errors import UsageError
 from thinkcurve.problem import Verdict
 from thinkcurve.store import Attempt, Failure, Trace
-from thinkcurve.tables import arrow_type
+from thinkcurve.tables import arrow_type, column_groups
 
 if TYPE_CHECKING:
     import pandas as pd
 
 WORDS: dict[str, type[StrEnum]] = {"Verdict": Verdict, "Ending": Ending, "Visibility": Visibility}
 """Types of fields that have a few words for values."""
+HEAVY = frozenset({"answer", "answer_ids", "text", "token_ids", "marks", "prompt_digest"})
+"""Columns that hold what a model wrote, which take most of the room and which no figure needs."""
+FIGURED = frozenset(
+    {"task", "control", "level", "group", "verdict", "reason", "is_forced", "is_truncated_answer", "thinking_source"}
+    | {"thinking_tokens", "answer_tokens", "generated_tokens", "total_tokens", "flops", "wall_s", "joules", "usd"}
+    | {"visibility", "served_by"}
+)
+"""Columns that a curve is made of, beside those of `KEY`."""
 KEY = ["model", "problem", "sample", "budget"]
 """What tells rows apart: `thinkcurve.store.AttemptKey`."""
 
@@ -36,9 +45,13 @@ def frame_of(rows: Sequence[msgspec.Struct], record: type[msgspec.Struct]) -> pd
     return pd.DataFrame({name: [getattr(row, name) for row in rows] for name in record.__struct_fields__})
 
 
-def read_frame(path: Path, record: type[Attempt | Trace | Failure]) -> pd.DataFrame:
+def read_frame(
+    path: Path, record: type[Attempt | Trace | Failure], *, is_lean: bool = False, only: Collection[str] = ()
+) -> pd.DataFrame:
     """The table in a file, as `frame_of` of its records would be; where two rows have one key the last is kept.
     Where there is no such file the table is empty.
+
+    A lean one lacks the columns of `HEAVY`, or has only those that are named, and its texts are categories.
 
     Raises `UsageError` for a file that cannot be read, or holds what no record does.
     """
@@ -50,8 +63,13 @@ def read_frame(path: Path, record: type[Attempt | Trace | Failure]) -> pd.DataFr
         return frame_of([], record)
     try:
         with pq.ParquetFile(path) as file:
-            columns = {name: _column(file, record, name) for name in record.__struct_fields__}
             n_rows = file.metadata.num_rows
+            names = [name for name in record.__struct_fields__ if not (is_lean and name in HEAVY)]
+            names = [name for name in names if not only or name in only or name in KEY]
+            if is_lean:
+                columns = {name: _lean_column(path, file, record, name) for name in names}
+            else:
+                columns = {name: _column(file, record, name) for name in names}
     except (OSError, pa.ArrowException, ValueError) as error:
         raise UsageError(f"cannot read {path}: {error}") from error
     if not n_rows:
@@ -81,6 +99,40 @@ def _column(file: Any, record: type[msgspec.Struct], name: str) -> Any:
     if items in WORDS:
         _check(column.combine_chunks().flatten(), WORDS[items], name)
     return _tuples(column)
+
+
+def _lean_column(path: Path, file: Any, record: type[msgspec.Struct], name: str) -> Any:
+    """One column, a text as categories: it is read as a dictionary of its words, row group by row group."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    is_text = arrow_type(record, name) == pa.string()
+    if not is_text or name not in file.schema_arrow.names:
+        return _column(file, record, name)
+    annotation = str(record.__annotations__[name])
+    with pq.ParquetFile(path, read_dictionary=[name]) as words:
+        column = words.read(columns=[name]).column(name).unify_dictionaries()
+    if column.null_count and not annotation.endswith("| None"):
+        raise ValueError(f"column {name!r} has nothing in {column.null_count:,} rows")
+    if annotation in WORDS:
+        _check(column, WORDS[annotation], name)
+    return column.to_pandas()
+
+
+def read_rows(path: Path, record: type[Attempt | Trace | Failure], problems: Collection[str]) -> pd.DataFrame:
+    """The rows of some problems, as `read_frame` has them."""
+    import pyarrow as pa
+
+    is_in: Any = importlib.import_module("pyarrow.compute").__dict__["is_in"]  # made when it is imported
+    names = list(record.__struct_fields__)
+    chosen = pa.array(sorted(problems), pa.string())
+    found = [rows.filter(is_in(rows["problem"], value_set=chosen)) for rows in column_groups(path, names)]
+    rows = [row for table in found if table.num_rows for row in table.to_pylist()]
+    kind = {"event": record.__name__.lower()}
+    try:
+        return frame_of([msgspec.convert({**kind, **row}, record) for row in rows], record)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"cannot read {path}: {error}") from error
 
 
 def _default(record: type[msgspec.Struct], name: str) -> Any:

@@ -16,25 +16,30 @@ import msgspec
 from thinkcurve.backend import Backend
 from thinkcurve.budget import Budget, ThinkingFormat
 from thinkcurve.errors import UsageError
+from thinkcurve.merge import compact_run
 from thinkcurve.opened import Opened, Prompt
 from thinkcurve.plugins import find_backend, open_backend
 from thinkcurve.purse import check_known
 from thinkcurve.questions import write_questions
 from thinkcurve.selection import Chosen, check_tasks, choose, new_sitting, ready_judge
+from thinkcurve.state import State
 from thinkcurve.store import (
     SCHEMA_VERSION,
+    Attempt,
+    Event,
     Journal,
     Manifest,
     ModelRecord,
     Records,
+    Trace,
     Warn,
     manifest_path,
     read_manifest,
     write_manifest,
 )
 from thinkcurve.study import Study, check_study, merge
-from thinkcurve.tables import read_records, restore_journal
-from thinkcurve.tariff import UNKNOWN
+from thinkcurve.tables import read_past, read_records, read_table, restore_journal
+from thinkcurve.tariff import UNKNOWN, Tariff
 from thinkcurve.task import Task, doubts_of
 from thinkcurve.verify.judge import Judge
 from thinkcurve.ways import check_ladder_fits, open_model
@@ -48,16 +53,21 @@ class Unit:
     prompt: Prompt
     sample: int
 
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What its records are kept by."""
+        return (self.session.spec, self.prompt.problem.id, self.sample)
+
 
 @dataclass(slots=True)
 class Plan:
-    """A study ready to be carried out: sessions open, prompts rendered, records so far read."""
+    """A study ready to be carried out: sessions open, prompts rendered, what there is of the run so far read."""
 
     study: Study
     run: Path
     sessions: Sequence[Opened]
     prompts: dict[str, list[Prompt]]
-    records: Records
+    state: State
     manifest: Manifest
     judge: Judge
     journal: Journal | None = None
@@ -72,8 +82,7 @@ class Plan:
 
     def missing(self, unit: Unit) -> list[Budget]:
         """The budgets at which a unit has no attempt yet."""
-        key = (unit.session.spec, unit.prompt.problem.id, unit.sample)
-        return [b for b in self.study.budgets if (*key, b) not in self.records.attempts]
+        return self.state.missing(unit.key)
 
     @property
     def n_attempts(self) -> int:
@@ -84,7 +93,16 @@ class Plan:
     @property
     def n_missing(self) -> int:
         """How many attempts are still to be made."""
-        return sum(len(self.missing(unit)) for unit in self.units())
+        return self.n_attempts - self.state.n_attempts
+
+    @property
+    def records(self) -> Records:
+        """All records of the run so far, read from its directory: what a large run has does not fit in memory."""
+        return read_records(self.run)
+
+    def past(self) -> Iterator[Event]:
+        """The events of the run so far, one by one."""
+        return read_past(self.run)
 
     async def aclose(self) -> None:
         """Close the journal, the judge and every backend; closing twice is harmless."""
@@ -143,15 +161,17 @@ async def prepare(
         stack.push_async_callback(judge.aclose)
         manifest = _manifest(study, sessions, chosen, old, judge)
         agree(manifest)
-        records = read_records(run, warn) if old else Records()
-        _check_prompts(records, prompts)
+        state = State(study.models, (p.id for c in chosen for p in c.problems), study.samples, study.budgets)
+        stack.callback(state.close)
+        has_new_prices = _read(run, warn, state, sessions, prompts) if old else False
         if not is_dry:
             _make_directory(run)
             journal = journal or _open_journal(stack, run)
             write_manifest(run, manifest)
             write_questions(run, (question for choice in chosen for question in choice.questions()))
-            _price_again(records, journal, sessions, warn)
-        return Plan(study, run, sessions, prompts, records, manifest, judge, journal, stack.pop_all())
+            if has_new_prices:
+                _price_again(state, journal, sessions, warn)
+        return Plan(study, run, sessions, prompts, state, manifest, judge, journal, stack.pop_all())
 
 
 def _prompts(session: Opened, chosen: Sequence[Chosen]) -> Iterator[Prompt]:
@@ -233,24 +253,49 @@ def _check_models(old: Sequence[ModelRecord], new: Sequence[ModelRecord]) -> Non
                 )
 
 
-def _price_again(records: Records, journal: Journal, sessions: Sequence[Opened], warn: Warn) -> None:
+def _read(run: Path, warn: Warn, state: State, sessions: Sequence[Opened], prompts: dict[str, list[Prompt]]) -> bool:
+    """What there is of a run, read once: prompts are checked to be the same, and units taken into ``state``.
+
+    Whether an attempt may be priced otherwise than it would be now.
+    """
+    tariffs, has_new_prices = _tariffs(sessions), False
+    asked = {(spec, p.problem.id): p for spec, group in prompts.items() for p in group}
+    for event in read_past(run, warn):
+        if isinstance(event, Trace):
+            _check_prompt(event, asked.get((event.model, event.problem)))
+        elif isinstance(event, Attempt):
+            has_new_prices = has_new_prices or _usd(event, tariffs) != event.usd
+        state.add(event)
+    return has_new_prices
+
+
+def _price_again(state: State, journal: Journal, sessions: Sequence[Opened], warn: Warn) -> None:
     """What each attempt costs alone is told by one tariff, the present one; what was paid for it stays."""
-    tariffs = {s.spec: s.tariff for s in sessions if s.tariff != UNKNOWN}
-    changed = 0
-    for attempt in list(records.attempts.values()):
-        tariff = tariffs.get(attempt.model)
-        if tariff is None:
-            continue
-        usd = tariff.usd(
-            prompt=attempt.prompt_tokens, generated=attempt.generated_tokens, thinking=attempt.thinking_tokens
-        )
+    tariffs, changed = _tariffs(sessions), 0
+    compact_run(journal.run)
+    for attempt in read_table(journal.run, Attempt):
+        usd = _usd(attempt, tariffs)
         if usd != attempt.usd:
             priced = msgspec.structs.replace(attempt, usd=usd)
-            records.add(priced)
+            state.add(priced)
             journal.append(priced, time.monotonic())
             changed += 1
     if changed:
         warn(f"prices have changed: what {changed:,} attempts cost alone is told by the new ones; usd_spent stays")
+
+
+def _tariffs(sessions: Sequence[Opened]) -> dict[str, Tariff]:
+    return {s.spec: s.tariff for s in sessions if s.tariff != UNKNOWN}
+
+
+def _usd(attempt: Attempt, tariffs: Mapping[str, Tariff]) -> float | None:
+    """What an attempt costs alone by the present tariff; what it says itself where its model has none."""
+    tariff = tariffs.get(attempt.model)
+    if tariff is None:
+        return attempt.usd
+    return tariff.usd(
+        prompt=attempt.prompt_tokens, generated=attempt.generated_tokens, thinking=attempt.thinking_tokens
+    )
 
 
 def _thinking(record: ModelRecord) -> ThinkingFormat | None:
@@ -259,12 +304,9 @@ def _thinking(record: ModelRecord) -> ThinkingFormat | None:
     return found and msgspec.convert({**found, "source": ""}, ThinkingFormat)
 
 
-def _check_prompts(records: Records, prompts: dict[str, list[Prompt]]) -> None:
-    asked = {(spec, p.problem.id): p for spec, group in prompts.items() for p in group}
-    for trace in records.traces.values():
-        prompt = asked.get((trace.model, trace.problem))
-        if prompt is not None and trace.prompt_digest != prompt.at(trace.budget).digest:
-            raise UsageError(
-                f"the prompt of {trace.problem} for model {trace.model!r} is not the one this run began with; "
-                "give another directory with -o"
-            )
+def _check_prompt(trace: Trace, prompt: Prompt | None) -> None:
+    if prompt is not None and trace.prompt_digest != prompt.at(trace.budget).digest:
+        raise UsageError(
+            f"the prompt of {trace.problem} for model {trace.model!r} is not the one this run began with; "
+            "give another directory with -o"
+        )

@@ -6,11 +6,12 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Protocol
 
 from thinkcurve.backend import ModelInfo
 from thinkcurve.budget import Budget
 from thinkcurve.errors import ThinkcurveError, UsageError
-from thinkcurve.store import Attempt, Records, Trace
+from thinkcurve.store import Attempt, Trace
 from thinkcurve.tariff import Tariff, format_usd
 
 REPORT_CHARGES = frozenset({"openrouter"})
@@ -22,6 +23,36 @@ ROUNDING = 1e-9
 
 FEW = 8
 """So many requests of a kind are taken to cost what they can at most; the next ones, what the dearest of them did."""
+
+
+class Traces(Protocol):
+    """Traces that can be gone through."""
+
+    def values(self) -> Iterable[Trace]:
+        """Every one of them."""
+        ...
+
+
+class Attempts(Protocol):
+    """Attempts that can be gone through."""
+
+    def values(self) -> Iterable[Attempt]:
+        """Every one of them."""
+        ...
+
+
+class Charged(Protocol):
+    """The records that tell what a run was charged: in memory (`thinkcurve.records.Records`) or in its tables."""
+
+    @property
+    def traces(self) -> Traces:
+        """Its traces."""
+        ...
+
+    @property
+    def attempts(self) -> Attempts:
+        """Its attempts."""
+        ...
 
 
 class Spent(ThinkcurveError):
@@ -201,7 +232,7 @@ def check_known(max_usd: float | None, spec: str, model: ModelInfo, tariff: Tari
     )
 
 
-def spent(records: Records, unpaid: Collection[str] = ()) -> float | None:
+def spent(records: Charged, unpaid: Collection[str] = ()) -> float | None:
     """What a run has cost so far, or ``None`` where the cost of a request is unknown.
 
     ``unpaid`` are specs of models that nobody is paid for (not `is_paid`).
@@ -214,7 +245,7 @@ def spent(records: Records, unpaid: Collection[str] = ()) -> float | None:
     return total
 
 
-def opening_usd(records: Records, unpaid: Collection[str] = ()) -> float:
+def opening_usd(records: Charged, unpaid: Collection[str] = ()) -> float:
     """What an allowance starts from on resume: `spent`, a request of unknown cost at the dearest of its model.
 
     Raises `UsageError` where a model has only requests of unknown cost.
@@ -236,7 +267,7 @@ def opening_usd(records: Records, unpaid: Collection[str] = ()) -> float:
     return total + sum(n * max(known[spec]) for spec, n in unknown.items())
 
 
-def lacking(records: Records, tariffs: Mapping[str, Tariff]) -> str:
+def lacking(records: Charged, tariffs: Mapping[str, Tariff]) -> str:
     """What the replies of unknown cost lacked, of the models in ``tariffs``; empty where there are none.
 
     Prices that are given later do not reach back: what is recorded stays unknown.
@@ -256,7 +287,7 @@ def kind_of(spec: str, budget: Budget) -> str:
     return spec if budget is None else f"{spec}@{budget}"
 
 
-def dearest_seen(records: Records, *, is_separate: bool) -> dict[str, float]:
+def dearest_seen(records: Charged, *, is_separate: bool) -> dict[str, float]:
     """By kind, the most that has been paid for one piece of work, all sittings together: for a budget of a unit where
     each has a trace of its own (``is_separate``), else for all of a unit. A ladder of text (its traces have ``marks``)
     is always paid for as one."""
@@ -272,7 +303,7 @@ def dearest_seen(records: Records, *, is_separate: bool) -> dict[str, float]:
     return found
 
 
-def _charged(records: Records, unpaid: Collection[str]) -> Iterator[Trace | Attempt]:
+def _charged(records: Charged, unpaid: Collection[str]) -> Iterator[Trace | Attempt]:
     """The records that stand for a request of a paid model."""
     for trace in records.traces.values():
         if trace.model not in unpaid:

@@ -29,7 +29,7 @@ class Recorder:
     def record(self, event: Event) -> None:
         """Write one event, and tell of it."""
         self._journal.append(event, time.monotonic())
-        self._plan.records.add(event)
+        self._plan.state.add(event)
         self._listener(event)
 
     def came(self, unit: Unit) -> None:
@@ -61,14 +61,7 @@ class Recorder:
 
     def paid(self, unit: Unit) -> float | None:
         """What a unit has cost so far; ``None`` where some of it is unknown."""
-        key = (unit.session.spec, unit.prompt.problem.id, unit.sample)
-        records, total = self._plan.records, 0.0
-        for budget in dict.fromkeys((*self._plan.study.budgets, None)):
-            for event in (records.traces.get((*key, budget)), records.attempts.get((*key, budget))):
-                if event is not None and event.usd_spent is None:
-                    return None
-                total += event.usd_spent or 0.0 if event is not None else 0.0
-        return total
+        return self._plan.state.of(unit.key).usd
 
     def _lose(self, spec: str, error: BackendError) -> None:
         """A model that can go on no longer: the last of them ends the run at once, the others go on without it."""

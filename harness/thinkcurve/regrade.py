@@ -19,6 +19,7 @@ import msgspec
 from thinkcurve.answers import judged
 from thinkcurve.budget import ThinkingFormat, with_think_tags
 from thinkcurve.errors import UsageError
+from thinkcurve.merge import compact_run
 from thinkcurve.problem import REFUSAL, Judgement, Reference, Verdict
 from thinkcurve.selection import Chosen, check_tasks, chosen_again, new_sitting
 from thinkcurve.store import (
@@ -27,11 +28,11 @@ from thinkcurve.store import (
     Manifest,
     Records,
     Warn,
-    journal_path,
+    has_journal,
     read_manifest,
     write_manifest,
 )
-from thinkcurve.tables import attempts_path, compact, read_records, restore_journal, row_order
+from thinkcurve.tables import attempts_path, read_records, restore_journal, row_order
 from thinkcurve.task import Task
 from thinkcurve.verify.judge import Judge
 
@@ -120,7 +121,7 @@ async def regrade(
     ``tasks`` are objects of your own by name; the rest is found by entry point.
     """
     chosen = _chosen(read_manifest(run), tasks or {}, data_dir)
-    if not (journal_path(run).exists() or attempts_path(run).exists()):
+    if not (has_journal(run) or attempts_path(run).exists()):
         raise UsageError(f"run {str(run)!r} has no graded attempt yet")
     await judge.prepare(problem.reference for choice in chosen for problem in choice.problems)
     with ExitStack() as stack:
@@ -135,7 +136,7 @@ async def regrade(
         await _judge_groups(found, groups, judge, journal, listener)
         if journal is not None:
             journal.sync()
-            compact(run, found.after)
+            compact_run(run)
     return found
 
 

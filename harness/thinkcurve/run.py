@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -11,14 +11,23 @@ from typing import TYPE_CHECKING
 
 from thinkcurve.backend import Backend
 from thinkcurve.errors import UsageError
-from thinkcurve.frames import frame_of, read_frame
+from thinkcurve.frames import FIGURED, frame_of, read_frame, read_rows
 from thinkcurve.plan import Given, prepare
 from thinkcurve.questions import Question, read_questions
 from thinkcurve.recorder import Listener
 from thinkcurve.runner import carry_out, finish
-from thinkcurve.store import Attempt, Failure, Manifest, Records, Trace, Warn, journal_path, read_manifest
+from thinkcurve.store import Attempt, Failure, Manifest, Records, Trace, Warn, read_manifest
 from thinkcurve.study import Study, run_name
-from thinkcurve.tables import attempts_path, failures_path, read_records, traces_path
+from thinkcurve.tables import (
+    attempts_path,
+    count_rows,
+    failures_path,
+    is_read_from_tables,
+    read_records,
+    read_tables,
+    records_of,
+    traces_path,
+)
 from thinkcurve.task import Task
 
 if TYPE_CHECKING:
@@ -26,6 +35,14 @@ if TYPE_CHECKING:
 
     from thinkcurve.analysis.basis.grid import Grid
     from thinkcurve.analysis.curve import Curve
+
+
+MOST_AT_ONCE = 20_000
+"""Attempts of a run that are read at once, so that what happens to its directory later changes nothing of it."""
+
+
+MOST_WHOLE = 200_000
+"""Attempts of a run up to which its figures are made of whole tables, as its other analyses are."""
 
 
 class Run:
@@ -41,8 +58,8 @@ class Run:
 
     @cached_property
     def records(self) -> Records:
-        """Attempts, traces and failures by key."""
-        return read_records(self.path) if self._given is None else self._given
+        """Attempts, traces and failures by key, all in memory."""
+        return self._given if self._given is not None else records_of(read_tables(self.path))
 
     @cached_property
     def attempts(self) -> pd.DataFrame:
@@ -77,26 +94,80 @@ class Run:
 
         return grids_of(self.attempts)
 
+    @cached_property
+    def is_large(self) -> bool:
+        """Whether it lies in tables, and not all of it is to be held in memory at once."""
+        return self._given is None and count_rows(attempts_path(self.path)) > MOST_WHOLE
+
+    @cached_property
+    def figures(self) -> Run:
+        """The run as its figures need it: itself, or where it `is_large`, without what the model wrote and with texts
+        as categories (`thinkcurve.frames.HEAVY`)."""
+        return Figures(self.path, self.manifest) if self.is_large else self
+
+    def some(self, problems: Collection[str]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+        """Attempts, traces and failures of some problems, with all that the model wrote."""
+        if self._given is not None:
+            return tuple(t[t["problem"].isin(set(problems))] for t in (self.attempts, self.traces, self.failures))  # type: ignore[return-value]
+        return (
+            read_rows(attempts_path(self.path), Attempt, problems),
+            read_rows(traces_path(self.path), Trace, problems),
+            read_rows(failures_path(self.path), Failure, problems),
+        )
+
     def curves(self) -> list[Curve]:
         """One curve for each model, task and control, in the order of the study."""
         from thinkcurve.analysis.curve import curves_of
 
         models = [record.spec for record in self.manifest.models]
         tasks = [record.name for record in self.manifest.tasks]
-        found = curves_of(self.attempts, self.failures, self.traces, grids=self.grids)
+        of = Figures(self.path, self.manifest, only=FIGURED) if self.is_large else self
+        found = curves_of(of.attempts, of.failures, of.traces, grids=of.grids)
         return sorted(found, key=lambda curve: (models.index(curve.model), tasks.index(curve.task)))
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {len(self.attempts)} attempts)"
 
 
+class Figures(Run):
+    """A large run without what the model wrote: its tables lack those columns, and texts are categories.
+
+    With ``only`` they have no other columns than these and those of the key.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest, *, only: Collection[str] = ()) -> None:
+        super().__init__(path, manifest)
+        self._only = only
+
+    @cached_property
+    def is_large(self) -> bool:
+        """Not any more."""
+        return False
+
+    @cached_property
+    def attempts(self) -> pd.DataFrame:
+        """One row an attempt, without its answer."""
+        return read_frame(attempts_path(self.path), Attempt, is_lean=True, only=self._only)
+
+    @cached_property
+    def traces(self) -> pd.DataFrame:
+        """One row a trace, without its text and tokens."""
+        return read_frame(traces_path(self.path), Trace, is_lean=True, only=self._only)
+
+
 def load_run(path: str | Path, *, warn: Warn = lambda _: None) -> Run:
-    """The run in a directory. Raises `UsageError` where there is none, or none with a graded attempt."""
+    """The run in a directory. Raises `UsageError` where there is none, or none with a graded attempt.
+
+    A large run whose tables hold all that its journal does is read from them, when and as far as it is looked at.
+    """
     directory = Path(path)
     manifest = read_manifest(directory)
-    if attempts_path(directory).exists() and not journal_path(directory).exists():
+    if is_read_from_tables(directory):
         run = Run(directory, manifest)
-        is_empty = run.attempts.empty and run.failures.empty
+        if count_rows(attempts_path(directory)) <= MOST_AT_ONCE:
+            is_empty = run.attempts.empty and run.failures.empty
+        else:
+            is_empty = False
     else:
         records = read_records(directory, warn)
         run = Run(directory, manifest, records)
@@ -145,8 +216,9 @@ async def sweep_async(
     """The same for callers that have an event loop."""
     plan = await prepare(study, path, given=given, warn=warn)
     try:
-        records = await carry_out(plan, listener=listener)
+        await carry_out(plan, listener=listener)
         finish(plan)
     finally:
         await plan.aclose()
-    return Run(path, plan.manifest, records)
+    is_small = plan.n_attempts <= MOST_AT_ONCE
+    return Run(path, plan.manifest, read_records(path) if is_small else None)

@@ -19,6 +19,7 @@ from thinkcurve.bounds import bounds_of
 from thinkcurve.budget import Budget, Control, Cut, cut, with_think_tags
 from thinkcurve.certainty import certainty_of
 from thinkcurve.errors import BackendError, UsageError
+from thinkcurve.merge import compact_run
 from thinkcurve.opened import add
 from thinkcurve.pipeline import answer, attempt_of, cuts, shared_with, think
 from thinkcurve.plan import Plan, Unit
@@ -30,7 +31,8 @@ from thinkcurve.served import serve
 from thinkcurve.session import Session
 from thinkcurve.spoken import TextSession, Thought
 from thinkcurve.store import Attempt, AttemptKey, Records, Trace, write_manifest
-from thinkcurve.tables import compact
+from thinkcurve.stored import StoredRecords, TableRecords
+from thinkcurve.tables import is_fresh
 
 IN_FLIGHT_PER_SLOT = 2
 """Units open for each slot of a backend: one in the engine, one being judged, so that neither waits."""
@@ -52,20 +54,21 @@ Work = Callable[[Budget], Awaitable[list[Answered]]]
 async def carry_out(
     plan: Plan, *, listener: Listener = lambda _: None, say: Callable[[str], None] = lambda _: None
 ) -> Records:
-    """Generate, judge and record all that is missing; return the records of the whole run.
+    """Generate, judge and record all that is missing; return the records of the whole run, which are read from its
+    directory when one is looked at.
 
     Raises `BackendError` where a backend can go on no longer, and `thinkcurve.purse.Spent` where the study's
     ``max_usd`` is used up; what was graded is safe then, as it is when the task is cancelled.
     """
     if plan.journal is None:
         raise ValueError("a dry plan cannot be carried out")
-    if any(plan.missing(unit) for unit in plan.units()):
+    if plan.n_missing:
         purse = _open_purse(plan)
         try:
             await _Worker(plan, Recorder(plan, plan.journal, listener), purse).run_all(say)
         finally:
             plan.journal.sync()
-    return plan.records
+    return StoredRecords(plan.run)
 
 
 def _open_purse(plan: Plan) -> Purse:
@@ -73,8 +76,13 @@ def _open_purse(plan: Plan) -> Purse:
     if plan.study.max_usd is None:
         return Purse(None)
     unpaid = [s.spec for s in plan.sessions if not is_paid(s.backend.model, s.tariff)]
-    seen = dearest_seen(plan.records, is_separate=plan.study.is_separate)
-    return Purse(plan.study.max_usd, opening_usd(plan.records, unpaid), bounds=bounds_of(plan), seen=seen)
+    if not plan.state.has_any:
+        return Purse(plan.study.max_usd, bounds=bounds_of(plan))
+    if not is_fresh(plan.run):
+        compact_run(plan.run)
+    rows = TableRecords(plan.run)
+    seen = dearest_seen(rows, is_separate=plan.study.is_separate)
+    return Purse(plan.study.max_usd, opening_usd(rows, unpaid), bounds=bounds_of(plan), seen=seen)
 
 
 def _check_none_pending(plan: Plan) -> None:
@@ -87,7 +95,7 @@ def _check_none_pending(plan: Plan) -> None:
 
 def finish(plan: Plan) -> None:
     """Write the tables, and the time into the manifest."""
-    compact(plan.run, plan.records)
+    compact_run(plan.run)
     plan.manifest = msgspec.structs.replace(plan.manifest, finished=now())
     write_manifest(plan.run, plan.manifest)
 
@@ -129,6 +137,13 @@ class _Worker:
 
     async def _unit(self, unit: Unit, budgets: list[Budget]) -> None:
         """All that a unit lacks, in the way that its session takes."""
+        self.plan.state.begin(unit.key)
+        try:
+            await self._pieces(unit, budgets)
+        finally:
+            self.plan.state.end(unit.key)
+
+    async def _pieces(self, unit: Unit, budgets: list[Budget]) -> None:
         session, study = unit.session, self.plan.study
         if isinstance(session, ChatSession):
             await self._each(unit, budgets, lambda budget: self._asked(unit, session, budget))
@@ -232,7 +247,7 @@ class _Worker:
         """A chat's answer, its trace recorded."""
         self.recorder.came(unit)
         trace = asked.trace_of(session, unit.prompt, unit.sample, budget, generation)
-        before = self.plan.records.traces.get(self._key(unit, budget))
+        before = self.plan.state.trace(self._key(unit, budget))
         if before is not None:  # paid for, and stopped before it was judged
             trace = msgspec.structs.replace(trace, usd_spent=add(before.usd_spent, trace.usd_spent))
         self.recorder.record(trace)
@@ -247,7 +262,7 @@ class _Worker:
         if self.plan.study.is_separate:
             pieces: list[tuple[list[Budget], Budget]] = [([budget], budget) for budget in budgets]
         else:
-            known = self.plan.records.traces.get(self._key(unit, None))
+            known = self.plan.state.trace(self._key(unit, None))
             shared, branched = spoken.plan_traces(known, budgets)
             pieces = [(shared, None)] if shared else []
             pieces += [([budget], budget) for budget in branched]
@@ -268,8 +283,8 @@ class _Worker:
 
     async def _text_trace(self, unit: Unit, session: TextSession, ladder: list[Budget], separate: Budget) -> Thought:
         """The thinking along a ladder, each piece recorded as it comes."""
-        traces = self.plan.records.traces
-        known, shared = traces.get(self._key(unit, separate)), traces.get(self._key(unit, None))
+        state = self.plan.state
+        known, shared = state.trace(self._key(unit, separate)), state.trace(self._key(unit, None))
         if known is None and separate is not None and shared is not None and not self.plan.study.is_separate:
             known = spoken.branch(shared, separate)
 
@@ -282,7 +297,7 @@ class _Worker:
         )
         if thought.refusal is not None:
             self.recorder.came(unit)
-        if (thought.reached or thought.refusal) and traces.get(thought.trace.key) is not thought.trace:
+        if (thought.reached or thought.refusal) and state.trace(thought.trace.key) is not thought.trace:
             self.recorder.record(thought.trace)
         return thought
 
@@ -332,7 +347,7 @@ class _Worker:
 
     async def _trace(self, unit: Unit, session: Session, top: Budget, separate: Budget) -> Trace:
         """The unit's trace, long enough for ``top``: from the records, gone on with, or made."""
-        known = self.plan.records.traces.get(self._key(unit, separate))
+        known = self.plan.state.trace(self._key(unit, separate))
         if known is not None and session.covers(unit.prompt, known, top):
             return known
         trace = await think(session, unit.prompt, unit.sample, top, separate=separate, known=known)
@@ -341,14 +356,14 @@ class _Worker:
         return trace
 
     def _key(self, unit: Unit, budget: Budget) -> AttemptKey:
-        return (unit.session.spec, unit.prompt.problem.id, unit.sample, budget)
+        return (*unit.key, budget)
 
     def _known_answer(self, unit: Unit, made: Cut) -> Attempt | None:
         """An attempt of the same unit past the same natural end, made when the ladder was shorter."""
         if made.is_forced or self.plan.study.is_separate:
             return None
         for budget in self.plan.study.budgets:
-            known = self.plan.records.attempts.get(self._key(unit, budget))
+            known = self.plan.state.attempt(self._key(unit, budget))
             if known and not known.is_forced and known.thinking_tokens == made.length:
                 return known
         return None

@@ -7,30 +7,59 @@ there are any.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import io
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from thinkcurve.errors import UsageError
-from thinkcurve.store import Attempt, Event, Failure, Records, Trace, Warn, journal_path, read_journal, replace
+from thinkcurve.segments import journal_parts
+from thinkcurve.store import (
+    Attempt,
+    Event,
+    Failure,
+    Records,
+    Trace,
+    Warn,
+    has_journal,
+    journal_path,
+    read_events,
+    replace,
+)
 
+Rows = TypeVar("Rows", Attempt, Trace, Failure)
+
+MARK = b"thinkcurve.journal"
+"""Where the table of attempts says, among its metadata, which journal it holds."""
+SMALL_JOURNAL_BYTES = 16 << 20
+"""A journal of up to this size is read in a second, and bears more damage than tables do."""
+SEEN_BYTES = 64 << 10
+"""So much of a segment's end is digested to know it again."""
 GROUP_BYTES = 8 << 20
 """JSON bytes of a row group: some ten thousand short attempts, or a few hundred long traces."""
 
 
 def read_records(run: Path, warn: Warn = lambda _: None) -> Records:
     """All records of a run: from its journal, or from its tables where the journal was removed."""
+    return records_of(read_past(run, warn))
+
+
+def records_of(events: Iterable[Event]) -> Records:
+    """Events as records, the last word on each key."""
     records = Records()
-    if journal_path(run).exists():
-        for event in read_journal(journal_path(run), warn):
-            records.add(event)
-    elif attempts_path(run).exists():
-        for event in _read_tables(run):
-            records.add(event)
+    for event in events:
+        records.add(event)
     return records
+
+
+def read_past(run: Path, warn: Warn = lambda _: None) -> Iterator[Event]:
+    """The events of a run one by one, from its journal, or from its tables where the journal was removed."""
+    yield from read_events(run, warn) if has_journal(run) else read_tables(run)
 
 
 def attempts_path(run: Path) -> Path:
@@ -77,43 +106,167 @@ def row_order(row: Attempt | Trace | Failure) -> tuple[str, str, str, int, bool,
 
 def restore_journal(run: Path) -> None:
     """Where a run has only its tables, write its journal again, atomically, so that it can be gone on with."""
-    if journal_path(run).exists() or not attempts_path(run).exists():
+    if has_journal(run) or not attempts_path(run).exists():
         return
     encode = msgspec.json.Encoder().encode
-    lines = b"".join(encode(event) + b"\n" for event in _read_tables(run))
-    replace(journal_path(run), lambda path: path.write_bytes(lines))
+
+    def write(path: Path) -> None:
+        with path.open("wb") as journal:
+            journal.writelines(encode(event) + b"\n" for event in read_tables(run))
+
+    replace(journal_path(run), write)
 
 
 def write_table(path: Path, rows: Iterable[msgspec.Struct], record: type[msgspec.Struct]) -> None:
-    """Write records as rows, in groups, atomically. They go through JSON, which pyarrow reads without importing pandas
-    or keeping lists."""
-    import pyarrow as pa
-    import pyarrow.json as pj
-    import pyarrow.parquet as pq
-
-    schema = pa.schema([(name, arrow_type(record, name)) for name in record.__struct_fields__])
-    parsing = pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
+    """Write records as rows, in groups, atomically."""
+    encode = msgspec.json.Encoder().encode
 
     def write(target: Path) -> None:
-        with pq.ParquetWriter(target, schema, compression="zstd") as table:
-            for lines in _groups(rows):
-                reading = pj.ReadOptions(use_threads=False, block_size=len(lines) + 1)
-                table.write_table(pj.read_json(io.BytesIO(lines), read_options=reading, parse_options=parsing))
+        with _Groups(target, record) as table:
+            for row in rows:
+                table.write(encode(row))
 
     replace(path, write)
 
 
-def _groups(rows: Iterable[msgspec.Struct]) -> Iterator[bytes]:
-    """Rows as JSON lines, a row group at a time, bounded in bytes."""
-    encode, lines, size = msgspec.json.Encoder().encode, [], 0
-    for row in rows:
-        lines.append(encode(row))
-        size += len(lines[-1])
-        if size >= GROUP_BYTES:
-            yield b"\n".join(lines)
-            lines, size = [], 0
-    if lines:
-        yield b"\n".join(lines)
+class _Groups:
+    """A Parquet file that is written a row group at a time; a context manager.
+
+    Rows come as JSON, which pyarrow reads without importing pandas or keeping lists.
+    """
+
+    def __init__(self, path: Path, record: type[msgspec.Struct], mark: str = "") -> None:
+        import pyarrow as pa
+        import pyarrow.json as pj
+        import pyarrow.parquet as pq
+
+        schema = pa.schema([(name, arrow_type(record, name)) for name in record.__struct_fields__])
+        self._parsing = pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
+        schema = schema.with_metadata({MARK: mark.encode()}) if mark else schema
+        self._table = pq.ParquetWriter(path, schema, compression="zstd")
+        self._lines: list[bytes] = []
+        self._size = 0
+        self.n_rows = 0
+
+    def __enter__(self) -> _Groups:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self.flush()
+        finally:
+            self._table.close()
+
+    def write(self, line: bytes) -> None:
+        """Write one row."""
+        self._lines.append(line)
+        self._size += len(line)
+        self.n_rows += 1
+        if self._size >= GROUP_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """End a row group."""
+        import pyarrow.json as pj
+
+        if self._lines:
+            lines = b"\n".join(self._lines)
+            reading = pj.ReadOptions(use_threads=False, block_size=len(lines) + 1)
+            read = pj.read_json(io.BytesIO(lines), read_options=reading, parse_options=self._parsing)
+            self._table.write_table(read.replace_schema_metadata(self._table.schema.metadata))
+            self._lines, self._size = [], 0
+
+
+class TableWriter:
+    """A table of a run that is written beside its place; a context manager, after which no draft is left.
+
+    `publish` moves tables to their places. ``mark`` says which journal the rows are those of (`journal_mark`).
+    """
+
+    def __init__(self, run: Path, record: type[Attempt | Trace | Failure], mark: str = "") -> None:
+        self.path = {Attempt: attempts_path, Trace: traces_path, Failure: failures_path}[record](run)
+        self.draft = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        self._groups = _Groups(self.draft, record, mark)
+        self._is_closed = False
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows were written."""
+        return self._groups.n_rows
+
+    def __enter__(self) -> TableWriter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        with contextlib.suppress(OSError):  # of a disk that is full; what went wrong first is said already
+            self.close(is_whole=False)
+        with contextlib.suppress(OSError):
+            self.draft.unlink(missing_ok=True)
+
+    def write(self, line: bytes) -> None:
+        """Write one row, a record as JSON."""
+        self._groups.write(line)
+
+    def close(self, *, is_whole: bool = True) -> None:
+        """End the file; closing twice is harmless."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._groups.__exit__(None if is_whole else RuntimeError)
+
+
+def publish(failures: TableWriter, traces: TableWriter, attempts: TableWriter) -> None:
+    """Move tables to their places, failures first, so that no table of attempts stands without them."""
+    for table in (failures, traces, attempts):
+        try:
+            table.close()
+            if table is not failures or table.n_rows:
+                os.replace(table.draft, table.path)
+        except OSError as error:
+            raise UsageError(f"cannot write {table.path}: {error.strerror or error}") from error
+    if not failures.n_rows:
+        _remove(failures.path)
+
+
+def journal_mark(run: Path) -> str:
+    """What tells one state of a run's journal from another: names, sizes and digests of its parts; empty where there
+    is none. Of a segment, which is never written again, the end is digested."""
+    marks = []
+    for part in journal_parts(run):
+        try:
+            with part.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                file.seek(0 if part == journal_path(run) else max(0, size - SEEN_BYTES))
+                marks.append(f"{part.name} {size} {hashlib.file_digest(file, hashlib.blake2b).hexdigest()[:32]}")
+        except OSError as error:
+            raise UsageError(f"cannot read {part}: {error.strerror}") from error
+    return "\n".join(marks)
+
+
+def is_read_from_tables(run: Path) -> bool:
+    """Whether a run is read from its tables: where it has no journal, or a large one that they hold all of."""
+    if not attempts_path(run).exists():
+        return False
+    size = sum(part.stat().st_size for part in journal_parts(run))
+    return not has_journal(run) or (size > SMALL_JOURNAL_BYTES and is_fresh(run))
+
+
+def is_fresh(run: Path) -> bool:
+    """Whether the tables of a run hold all that its journal does; of a run without a journal, whether it has any."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not attempts_path(run).exists():
+        return False
+    mark = journal_mark(run)
+    if not mark:
+        return True
+    try:
+        found = pq.read_schema(attempts_path(run)).metadata or {}
+    except (OSError, pa.ArrowException):
+        return False
+    is_whole = traces_path(run).exists()
+    return is_whole and found.get(MARK, b"") == mark.encode()
 
 
 def arrow_type(record: type[msgspec.Struct], name: str) -> Any:
@@ -129,17 +282,55 @@ def arrow_type(record: type[msgspec.Struct], name: str) -> Any:
     return {"int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}.get(kind, pa.string())
 
 
-def _read_tables(run: Path) -> Iterator[Event]:
+def read_tables(run: Path) -> Iterator[Event]:
+    """The rows of a run's tables as records: traces, attempts, failures."""
+    yield from read_table(run, Trace)
+    yield from read_table(run, Attempt)
+    yield from read_table(run, Failure)
+
+
+def count_rows(path: Path) -> int:
+    """The rows of a table; none where there is no such file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    tables = ((traces_path(run), Trace), (attempts_path(run), Attempt), (failures_path(run), Failure))
-    for path, record in tables:
-        if not path.exists():
-            continue
-        try:
-            rows = pq.read_table(path).to_pylist()
-            for row in rows:
-                yield msgspec.convert({"event": record.__name__.lower(), **row}, Event)
-        except (OSError, pa.ArrowException, msgspec.ValidationError) as error:
-            raise UsageError(f"cannot read {path}: {error}") from error
+    try:
+        return int(pq.read_metadata(path).num_rows) if path.exists() else 0
+    except (OSError, pa.ArrowException) as error:
+        raise UsageError(f"cannot read {path}: {error}") from error
+
+
+def column_groups(path: Path, columns: Sequence[str]) -> Iterator[Any]:
+    """Some columns of a table as `pyarrow.Table`, a row group at a time; columns that it lacks are all null."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.exists():
+        return
+    try:
+        with pq.ParquetFile(path) as file:
+            there = [name for name in columns if name in file.schema_arrow.names]
+            for i in range(file.num_row_groups):
+                rows = file.read_row_group(i, columns=there)
+                for name in columns:
+                    rows = rows if name in there else rows.append_column(name, pa.nulls(rows.num_rows, pa.float64()))
+                yield rows
+    except (OSError, pa.ArrowException) as error:
+        raise UsageError(f"cannot read {path}: {error}") from error
+
+
+def read_table(run: Path, record: type[Rows]) -> Iterator[Rows]:
+    """The rows of one table of a run as records, a row group at a time; none where there is no such table."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = {Attempt: attempts_path, Trace: traces_path, Failure: failures_path}[record](run)
+    if not path.exists():
+        return
+    try:
+        with pq.ParquetFile(path) as file:
+            for i in range(file.num_row_groups):
+                for row in file.read_row_group(i).to_pylist():
+                    yield msgspec.convert({"event": record.__name__.lower(), **row}, record)
+    except (OSError, pa.ArrowException, msgspec.ValidationError) as error:
+        raise UsageError(f"cannot read {path}: {error}") from error

@@ -250,3 +250,33 @@ def test_options_are_finite_numbers(value: float) -> None:
     with pytest.raises(UsageError, match=r"option cache_gib of any is .*; it must be a finite number"):
         read_options("any", {"cache_gib": value}, Options(), LEAST)
     assert read_options("any", {}, ThinkingOptions()) == ThinkingOptions()
+
+
+NEWEST = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A model of the hub in the cache of an earlier fetch, its branch ``main`` at `NEWEST`."""
+    constants = pytest.importorskip("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    base = tmp_path / "models--owner--name"
+    (base / "refs").mkdir(parents=True)
+    (base / "refs" / "main").write_text(NEWEST)
+    (base / "snapshots" / NEWEST).mkdir(parents=True)
+    (base / "snapshots" / NEWEST / "config.json").write_text("{}")
+    return "owner/name"
+
+
+@pytest.mark.parametrize(("revision", "is_pinned"), [("", False), ("main", False), (NEWEST, True)])
+def test_a_model_of_the_hub_without_a_commit_is_said_to_be_unpinned(hub: str, revision: str, is_pinned: bool) -> None:
+    found = open_checkpoint("transformers", hub, revision)
+    assert (found.revision, found.is_pinned) == (NEWEST, is_pinned)
+    said = f"not pinned: read at {NEWEST}; --model-option revision={NEWEST} keeps it"
+    assert found.notes == (() if is_pinned else (said,))
+
+
+def test_a_folder_is_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    assert open_checkpoint("transformers", str(tmp_path)).is_pinned

@@ -18,12 +18,24 @@ FLOORS = [
     {"backend", "retry"},
     {"benchmark", "certainty", "data", "local", "plugins", "compute", "provenance", "references", "tariff"},
     {"study"},
-    {"store", "tables", "frames", "questions"},
+    {
+        "records",
+        "segments",
+        "manifest",
+        "store",
+        "tables",
+        "merge",
+        "state",
+        "stored",
+        "spending",
+        "frames",
+        "questions",
+    },
     {"answers", "subset", "selection", "regrade"}
     | {"prices", "purse", "bounds", "opened", "session", "asked", "spoken", "ways", "pipeline", "served"}
     | {"plan", "recorder", "batching", "runner"},
     {"analysis", "interop", "run", "testing"},
-    {"report"},
+    {"report", "cluster"},
     {"cli"},
 ]
 """DESIGN's floors, lowest first."""
@@ -90,6 +102,7 @@ def test_importing_thinkcurve_loads_nothing_heavy() -> None:
         "xllamacpp",
         "torch",
         "transformers",
+        "ray",
     }
     code = "import sys, thinkcurve; print(*sorted({m.split('.')[0] for m in sys.modules}))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

@@ -11,10 +11,9 @@ import click
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
 def command(run: Path) -> None:
     """Write attempts.parquet and traces.parquet of RUN from its journal."""
+    from thinkcurve.merge import compact_run
     from thinkcurve.store import read_manifest
-    from thinkcurve.tables import compact, read_records
 
     read_manifest(run)
-    records = read_records(run, lambda text: click.echo(text, err=True))
-    compact(run, records)
-    click.echo(f"{len(records.attempts)} attempts, {len(records.traces)} traces", err=True)
+    rows = compact_run(run, lambda text: click.echo(text, err=True))
+    click.echo(f"{rows.attempts} attempts, {rows.traces} traces", err=True)

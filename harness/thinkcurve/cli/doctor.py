@@ -39,8 +39,16 @@ Examples:
     "--backend-option", "options", multiple=True, metavar="KEY=VALUE", help="An option of that engine; repeatable."
 )
 @click.option("--check", "checks", multiple=True, metavar="NAME", help="Only this check of it; repeatable.")
+@click.option("--cluster", metavar="ADDRESS", help="Try every node of a Ray cluster instead: auto, or HOST:PORT.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
-def command(level: str, spec: str | None, options: tuple[str, ...], checks: tuple[str, ...], as_json: bool) -> None:
+def command(
+    level: str,
+    spec: str | None,
+    options: tuple[str, ...],
+    checks: tuple[str, ...],
+    cluster: str | None,
+    as_json: bool,
+) -> None:
     """Try this machine: the maths workers, and every sandbox with a set of hostile programs.
 
     strict needs tier A (namespaces), standard A or B (Landlock), weak is content with any. The sandbox with the
@@ -54,6 +62,10 @@ def command(level: str, spec: str | None, options: tuple[str, ...], checks: tupl
         from thinkcurve.cli.doctor_backend import try_backend
 
         sys.exit(try_backend(spec, options, checks, as_json=as_json))
+    if cluster is not None:
+        from thinkcurve.cli.doctor_cluster import try_cluster
+
+        sys.exit(try_cluster(cluster, level, as_json=as_json))
     if options or checks:
         raise UsageError(f"{'--backend-option' if options else '--check'} needs --backend MODEL, the engine to try")
     _try_machine(level, as_json=as_json)
@@ -95,6 +107,7 @@ def _print_json(
 ) -> None:
     import msgspec
 
+    from thinkcurve.cli.doctor_cluster import ray_version
     from thinkcurve.provenance import hardware, versions
 
     found: dict[str, Any] = {
@@ -102,6 +115,7 @@ def _print_json(
         "versions": versions(),
         "hardware": hardware(),
         "maths_worker": _is_well(maths),
+        "ray": ray_version(),
         "sandbox": {"wall": best.wall if best else None, "tier": best.tier if best else None},
         "level": level,
         "is_enough": is_enough,
@@ -128,6 +142,7 @@ def _print(findings: Sequence[Finding], best: Finding | None, maths: Equality, l
 
 
 def _print_machine(console: Console, maths: Equality) -> None:
+    from thinkcurve.cli.doctor_cluster import ray_line
     from thinkcurve.provenance import hardware, versions
 
     known, facts = versions(), hardware()
@@ -138,7 +153,8 @@ def _print_machine(console: Console, maths: Equality) -> None:
         markup=False,
     )
     well = "works" if _is_well(maths) else f"does not work: {maths.reason}"
-    console.print(f"Maths worker (sympy {known.get('sympy', 'not installed')}): {well}\n", markup=False)
+    console.print(f"Maths worker (sympy {known.get('sympy', 'not installed')}): {well}", markup=False)
+    console.print(ray_line() + "\n", markup=False)
 
 
 def _table(findings: Sequence[Finding], best: Finding | None) -> Table:

@@ -7,7 +7,9 @@ what it will really spend is told from what the run's attempts so far have spent
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 import click
 import msgspec
@@ -74,40 +76,79 @@ class Thinking(msgspec.Struct, frozen=True):
     asks: list[Ask]
 
 
-Todo = list[tuple[Unit, list[Budget]]]
+class Todo:
+    """The units that lack attempts, each with the budgets that it lacks, in their order; ``pending`` stand in batches.
+
+    They are gone through anew each time, and never held.
+    """
+
+    def __init__(self, plan: Plan, pending: set[AttemptKey], specs: Collection[str] | None = None) -> None:
+        self._plan = plan
+        self._pending = pending
+        self._specs = specs
+
+    def __iter__(self) -> Iterator[tuple[Unit, list[Budget]]]:
+        for unit in self._plan.units():
+            if self._specs is None or unit.session.spec in self._specs:
+                budgets = [b for b in self._plan.missing(unit) if (*_key(unit), b) not in self._pending]
+                if budgets:
+                    yield unit, budgets
+
+    @cached_property
+    def n_units(self) -> int:
+        """How many units there are."""
+        return sum(1 for _ in self)
+
+
+@dataclass
+class _Total:
+    """A sum of counts, unknown where any of them is."""
+
+    known: int | None = 0
+
+    def add(self, value: int | None) -> None:
+        self.known = None if self.known is None or value is None else self.known + value
 
 
 async def estimate(plan: Plan, *, probes: int = PROBES) -> Estimate:
     """The estimate for what a plan still lacks."""
-    missing = [(unit, plan.missing(unit)) for unit in plan.units()]
-    pending = _pending(plan)
-    new = [(unit, [b for b in budgets if (*_key(unit), b) not in pending]) for unit, budgets in missing]
-    todo = [(unit, budgets) for unit, budgets in new if budgets]
-    n_missing, n_answers = (sum(len(budgets) for _, budgets in some) for some in (missing, todo))
-    thoughts = [(unit, thought) for unit, budgets in todo for thought in _thoughts(plan, unit, budgets)]
-    asks = [(unit.session, ask) for unit, thought in thoughts for ask in thought.asks]
-    asks += [(unit.session, ask) for unit, budgets in todo for ask in _answers(plan, unit, budgets)]
-    probed = await probe(plan, todo, probes)
-    begun = [prompt for unit, budgets in todo for prompt in _begun(plan, unit, budgets)]
+    todo = Todo(plan, _pending(plan))
+    n_answers = n_requests = n_traces = n_prompt = 0
+    thinking, asked, answers = _Total(), _Total(), _Total()
+    is_exact = True
+    for unit, budgets in todo:
+        thoughts = _thoughts(plan, unit, budgets)
+        asks = [ask for thought in thoughts for ask in thought.asks] + [*_answers(plan, unit, budgets)]
+        begun = _begun(plan, unit, budgets)
+        n_answers += len(budgets)
+        n_requests += len(asks)
+        n_traces += len(thoughts)
+        n_prompt += sum(map(_size, begun))
+        is_exact = is_exact and all(prompt.token_ids for prompt in begun)
+        for ask in asks:
+            thinking.add(ask.thinking)
+            answers.add(ask.answer)
+        for budget in budgets:
+            asked.add(budget)
+    probed = await probe(plan, todo, todo.n_units, probes)
     paid = {s.spec for s in plan.sessions if is_paid(s.backend.model, s.tariff)}
-    costly = [(unit, budgets) for unit, budgets in todo if unit.session.spec in paid]
-    generated = _expected(plan, todo, "generated_spent") if probed is None else probed[0] * len(todo)
-    is_native = plan.study.control is Control.NATIVE
+    costly = Todo(plan, _pending(plan), paid)
+    generated = _expected(plan, todo, "generated_spent") if probed is None else probed[0] * todo.n_units
     return Estimate(
         attempts=plan.n_attempts,
-        attempts_done=plan.n_attempts - n_missing,
-        attempts_in_batches=n_missing - n_answers,
-        requests_at_most=len(asks),
-        traces=len(thoughts),
+        attempts_done=plan.n_attempts - plan.n_missing,
+        attempts_in_batches=plan.n_missing - n_answers,
+        requests_at_most=n_requests,
+        traces=n_traces,
         answers_at_most=n_answers,
-        thinking_tokens_at_most=_sum(ask.thinking for _, ask in asks),
-        thinking_tokens_asked=_sum(budget for _, budgets in todo for budget in budgets) if is_native else None,
-        answer_tokens_at_most=_sum(ask.answer for _, ask in asks),
-        prompt_tokens=sum(map(_size, begun)),
-        is_prompt_exact=all(prompt.token_ids for prompt in begun),
+        thinking_tokens_at_most=thinking.known,
+        thinking_tokens_asked=asked.known if plan.study.control is Control.NATIVE else None,
+        answer_tokens_at_most=answers.known,
+        prompt_tokens=n_prompt,
+        is_prompt_exact=is_exact,
         generated_tokens_expected=None if generated is None else round(generated),
-        wall_s_expected=None if probed is None else probed[1] * len(todo),
-        usd_at_most=_usd_at_most(asks) if paid else None,
+        wall_s_expected=None if probed is None else probed[1] * todo.n_units,
+        usd_at_most=_usd_at_most(plan, costly) if paid else None,
         usd_expected=_expected(plan, costly, "usd_spent") if paid else None,
     )
 
@@ -120,13 +161,6 @@ def _pending(plan: Plan) -> set[AttemptKey]:
 
 def _key(unit: Unit) -> tuple[str, str, int]:
     return unit.session.spec, unit.prompt.problem.id, unit.sample
-
-
-def _sum(values: Iterator[int | None]) -> int | None:
-    """The sum, unknown where any of it is."""
-    found = list(values)
-    known = [value for value in found if value is not None]
-    return sum(known) if len(known) == len(found) else None
 
 
 def _size(prompt: Prompt) -> int:
@@ -179,7 +213,7 @@ def _at_once(unit: Unit, budget: Budget) -> Ask:
 
 
 def _known_trace(plan: Plan, unit: Unit, separate: Budget) -> Trace | None:
-    return plan.records.traces.get((*_key(unit), separate))
+    return plan.state.trace((*_key(unit), separate))
 
 
 def _by_ids(plan: Plan, unit: Unit, session: Session, top: Budget, separate: Budget) -> list[Ask]:
@@ -224,20 +258,26 @@ def _answers(plan: Plan, unit: Unit, budgets: list[Budget]) -> Iterator[Ask]:
         yield Ask(_size(unit.prompt.at(budget)) + (kept or 0), 0, study.answer_tokens, study.answer_tokens)
 
 
-def _usd_at_most(asks: list[tuple[Opened, Ask]]) -> float | None:
-    """The most that the requests can cost those who pay; ``None`` where that is not known."""
-    paid = [(s.tariff, ask) for s, ask in asks if is_paid(s.backend.model, s.tariff)]
-    costs = [tariff.most_usd(prompt=ask.prompt, generated=ask.generated) for tariff, ask in paid]
-    known = _all_known(costs)
-    return sum(known) if len(known) == len(costs) else None
+def _usd_at_most(plan: Plan, costly: Todo) -> float | None:
+    """The most that the requests of paid models can cost; ``None`` where that is not known."""
+    total = 0.0
+    for unit, budgets in costly:
+        thoughts = _thoughts(plan, unit, budgets)
+        for ask in (*(ask for thought in thoughts for ask in thought.asks), *_answers(plan, unit, budgets)):
+            usd = unit.session.tariff.most_usd(prompt=ask.prompt, generated=ask.generated)
+            if usd is None:
+                return None
+            total += usd
+    return total
 
 
 def _expected(plan: Plan, todo: Todo, what: str) -> float | None:
     """What is still to be spent, by the mean of traces and attempts of the same model and budget in the run so far."""
     rows: dict[tuple[type, str, Budget], list[float | None]] = {}
-    for trace in plan.records.traces.values():
+    records = plan.records
+    for trace in records.traces.values():
         rows.setdefault((Trace, trace.model, trace.budget), []).append(getattr(trace, what))
-    for attempt in plan.records.attempts.values():
+    for attempt in records.attempts.values():
         rows.setdefault((Attempt, attempt.model, attempt.budget), []).append(getattr(attempt, what))
     means = {key: sum(known) / len(known) for key, values in rows.items() if (known := _all_known(values))}
     total = 0.0

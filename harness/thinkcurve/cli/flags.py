@@ -30,7 +30,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "sandbox",
         "settings",
     ),
-    "The run": ("output", "max_usd", "prices", "batch", "dry_run", "as_json", "progress"),
+    "The run": ("output", "max_usd", "prices", "batch", "cluster", "dry_run", "as_json", "progress"),
 }
 """Headings of the help, and the options under each; several in one place share a line, and the first one's help."""
 
@@ -42,8 +42,8 @@ class Sectioned(click.Command):
         """The options by section, in the order of `SECTIONS`."""
         options = {param.name: param for param in self.get_params(ctx) if isinstance(param, click.Option)}
         known = {name for names in SECTIONS.values() for place in names for name in place.split(", ")}
-        rest = [name for name in options if name and name not in known and "--help" not in options[name].opts]
-        formatter.write("\n")
+        shown_too = (name for name, option in options.items() if not option.hidden and "--help" not in option.opts)
+        rest = [name for name in shown_too if name and name not in known]
         for heading, names in SECTIONS.items():
             shown = (*names, *rest) if heading == list(SECTIONS)[-1] else names
             formatter.write(f"{heading}:\n")

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import random
 import time
+from collections.abc import Iterable
 
 from thinkcurve.budget import Budget, Control
 from thinkcurve.pipeline import answer, cuts, think
@@ -18,12 +19,18 @@ PROBE_S = 20.0
 """For how long units are probed at most."""
 
 
-async def probe(plan: Plan, todo: list[tuple[Unit, list[Budget]]], probes: int) -> tuple[float, float] | None:
-    """Tokens and seconds a unit, measured on a random few; ``None`` where a model is remote or nothing got done."""
+async def probe(
+    plan: Plan, todo: Iterable[tuple[Unit, list[Budget]]], n_units: int, probes: int
+) -> tuple[float, float] | None:
+    """Tokens and seconds a unit, measured on a random few of the ``n_units`` that are to do; ``None`` where a model is
+    remote or nothing got done."""
     can_probe = all(s.backend.model.is_local and isinstance(s, Session) for s in plan.sessions)
-    if not todo or not can_probe:
+    if not n_units or not can_probe:
         return None
-    chosen = random.Random(plan.study.seed).sample(todo, min(probes, len(todo)))
+    places = random.Random(plan.study.seed).sample(range(n_units), min(probes, n_units))
+    wanted = frozenset(places)
+    found = {place: item for place, item in enumerate(todo) if place in wanted}
+    chosen = [found[place] for place in places]
     slots = asyncio.Semaphore(max(s.backend.concurrency for s in plan.sessions))
     started = time.monotonic()
     tasks = [asyncio.create_task(_spend(plan, unit, budgets, slots)) for unit, budgets in chosen]
@@ -43,7 +50,7 @@ async def _spend(plan: Plan, unit: Unit, budgets: list[Budget], slots: asyncio.S
     async with slots:
         if plan.study.is_separate:
             return sum([await _spend_separate(plan, session, unit, budget) for budget in budgets])
-        known = plan.records.traces.get((session.spec, unit.prompt.problem.id, unit.sample, None))
+        known = plan.state.trace((*unit.key, None))
         return await _spend_shared(session, unit, budgets, known)
 
 

@@ -48,7 +48,8 @@ class Progress:
 
     def __init__(self, plan: Plan, manner: str = "auto") -> None:
         self.standing = Standing(plan.manifest, plan.n_attempts)
-        self.standing.add_all(plan.records)
+        for event in plan.past():
+            self.standing.add(event)
         self.directory = plan.run
         self.manner = manner_of(manner)
         self.pace = Pace()

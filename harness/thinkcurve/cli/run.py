@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from thinkcurve.cli.cluster_flags import cluster_flags, wish_of
 from thinkcurve.cli.flags import Sectioned, study_flags, study_of
 from thinkcurve.errors import BackendError, UsageError
 
 if TYPE_CHECKING:
+    from thinkcurve.cluster.driver import Driver, Wish
     from thinkcurve.purse import Spent
+    from thinkcurve.run import Run
     from thinkcurve.store import Manifest
 
 EPILOG = """\
@@ -34,6 +39,7 @@ Example: thinkcurve run -m llamacpp:model.gguf -t math500 --budgets 0,256,none
     metavar="DIR",
     help="Where the run goes (default: results/NAME).",
 )
+@cluster_flags
 @click.option("--dry-run", is_flag=True, help="Say what would be spent; record nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the curves as JSON.")
 @click.option(
@@ -63,13 +69,16 @@ def command(
     speak_json(progress == "json")
     if output is not None and not str(output).strip(". "):
         raise UsageError("-o is empty; give the directory of the run")
+    wish = wish_of(flags)
+    if wish and dry_run:
+        raise UsageError("--dry-run spends nothing and needs no cluster: leave --cluster out")
     what, first = study_of(study, flags, output), first_run(study)
     directory = repeat_directory(first, output) if first else output or Path("results") / run_name(what)
     agree = agreement(first, flags) if first else None
     try:
-        code = asyncio.run(
-            _carry_out(what, directory, data_dir, is_dry=dry_run, as_json=as_json, progress=progress, agree=agree)
-        )
+        with _driver_of(wish, what, directory, data_dir) as driver:
+            how: dict[str, Any] = {"is_dry": dry_run, "as_json": as_json, "progress": progress, "agree": agree}
+            code = asyncio.run(_carry_out(what, directory, data_dir, driver=driver, **how))
         if first and not dry_run and code == 0:
             _say(how_alike(first, directory))
     except KeyboardInterrupt:
@@ -81,23 +90,36 @@ def command(
     sys.exit(code)
 
 
+def _driver_of(
+    wish: Wish | None, study: Any, directory: Path, data_dir: Path | None
+) -> AbstractContextManager[Driver | None]:
+    """Who has the study carried out on a cluster; ``None`` where it is carried out here."""
+    if wish is None:
+        return contextlib.nullcontext()
+    from thinkcurve.cluster.driver import open_driver
+
+    return contextlib.closing(open_driver(wish, study, directory, data_dir=data_dir, say=_say))
+
+
 async def _carry_out(
     study: Any,
     directory: Path,
     data_dir: Path | None,
     *,
+    driver: Driver | None = None,
     is_dry: bool,
     as_json: bool,
     progress: str = "auto",
     agree: Callable[[Manifest], None] | None = None,
 ) -> int:
     from thinkcurve.cli.progress import Progress
+    from thinkcurve.merge import compact_run
     from thinkcurve.plan import Given, prepare
     from thinkcurve.purse import Spent
     from thinkcurve.runner import carry_out, finish
-    from thinkcurve.tables import compact
 
-    given, agree = Given(data_dir=data_dir), agree or (lambda _: None)
+    given = Given(backends=driver.backends if driver else {}, data_dir=data_dir)
+    agree = agree or (lambda _: None)
     plan = await prepare(study, directory, given=given, warn=_say, is_dry=is_dry, agree=agree)
     stopped: Spent | None = None
     try:
@@ -113,21 +135,24 @@ async def _carry_out(
         gc.freeze()  # what was imported and read is not looked at again, for the length of this process
         with Progress(plan, progress) as shown:
             try:
-                await carry_out(plan, listener=shown.listen, say=shown.say)
+                carry = driver.carry_out if driver else carry_out
+                await carry(plan, listener=shown.listen, say=shown.say)
             except Spent as spent:
                 stopped = spent
         if stopped is None:
             finish(plan)
+            if driver:
+                driver.publish(plan.run)
         else:
-            compact(plan.run, plan.records)
+            compact_run(plan.run)
         took_s = time.monotonic() - started
     finally:
         await plan.aclose()
-    if stopped is None or plan.records.attempts:
+    if stopped is None or plan.state.n_attempts:
         _report(plan, directory, took_s, as_json=as_json)
     if stopped is not None:
         _say(f"{stopped}; {plan.n_missing:,} of {plan.n_attempts:,} attempts left, {_remedy(plan, stopped)}.")
-    return 3 if stopped is not None or plan.records.failures else 0
+    return 3 if stopped is not None or plan.state.n_failures else 0
 
 
 def _remedy(plan: Any, stopped: Spent) -> str:
@@ -135,17 +160,18 @@ def _remedy(plan: Any, stopped: Spent) -> str:
     if not stopped.is_blind:
         return stopped.remedy
     from thinkcurve.purse import is_paid, lacking
+    from thinkcurve.stored import TableRecords
 
     tariffs = {s.spec: s.tariff for s in plan.sessions if is_paid(s.backend.model, s.tariff)}
-    what = lacking(plan.records, tariffs)
+    what = lacking(TableRecords(plan.run), tariffs)
     prices = ", or give prices and another directory with -o" if "no prices" in what else ""
     return f"{what + ': ' if what else ''}drop --max-usd{prices}"
 
 
 def _how_to_go_on(directory: Path, is_dry: bool) -> str:
-    from thinkcurve.store import journal_path
+    from thinkcurve.store import has_journal
 
-    if is_dry or not journal_path(directory).exists():
+    if is_dry or not has_journal(directory):
         return "Nothing was recorded."
     return f"What was graded is safe in {directory}; the same command goes on from there."
 
@@ -180,48 +206,39 @@ def _report(plan: Any, directory: Path, took_s: float, *, as_json: bool) -> None
     from thinkcurve.cli.show import print_curves
     from thinkcurve.run import Run
 
-    run = Run(directory, plan.manifest, plan.records)
+    run = Run(directory, plan.manifest)
     curves = run.curves()
     figure = _draw(curves, directory)
     print_curves(curves, as_json=as_json)
     drawn = f"   Figure: {figure}" if figure else ""
-    _say("\n".join([*_spent(plan), f"{took_s:.0f} s. Run: {directory}{drawn}"]))
-    if plan.records.failures:
-        first = next(iter(plan.records.failures.values()))
+    _say("\n".join([*_spent(plan, run), f"{took_s:.0f} s. Run: {directory}{drawn}"]))
+    if plan.state.n_failures:
+        first = next(iter(plan.state.failures.values()))
         _say(
-            f"{len(plan.records.failures)} attempts failed and are not scored, first: {first.error}\n"
+            f"{plan.state.n_failures} attempts failed and are not scored, first: {first.error}\n"
             "The same command tries them again."
         )
 
 
-def _spent(plan: Any) -> list[str]:
+def _spent(plan: Any, run: Run) -> list[str]:
     """What the run really used, and what its attempts would have used each alone: in tokens, and where somebody is
     paid in dollars."""
-    from thinkcurve.purse import is_paid, spent
+    from thinkcurve.purse import is_paid
+    from thinkcurve.spending import spending_of
     from thinkcurve.tariff import format_usd
 
-    traces, attempts = plan.records.traces.values(), plan.records.attempts.values()
-    thinking, answers = ([row.generated_spent for row in rows] for rows in (traces, attempts))
-    alone = _total(row.generated_tokens for row in attempts)
-    if any(row.thinking_tokens is None for row in attempts):  # nobody told the thinking from the answer
-        used = f"{_total([*thinking, *answers])} tokens"
-    else:
-        used = f"{_total(thinking)} thinking and {_total(answers)} answer tokens"
-    lines = [f"Spent {used}; each attempt alone: {alone}."]
-    unpaid = {s.spec for s in plan.sessions if not is_paid(s.backend.model, s.tariff)}
-    if len(unpaid) < len(plan.sessions):
-        costs = [row.usd for row in attempts if row.model not in unpaid]
-        known = [cost for cost in costs if cost is not None]
-        figures = (spent(plan.records, unpaid), sum(known) if len(known) == len(costs) else None)
-        used, alone = ("price unknown" if usd is None else format_usd(usd) for usd in figures)
-        lines.append("Price unknown." if figures == (None, None) else f"Spent {used}; each attempt alone: {alone}.")
+    paid = {s.spec for s in plan.sessions if is_paid(s.backend.model, s.tariff)}
+    of = spending_of(run.path, paid)
+    if of.is_split:
+        used = f"{of.thinking} thinking and {of.answers} answer tokens"
+    else:  # nobody told the thinking from the answer
+        used = f"{of.thinking + of.answers} tokens"
+    lines = [f"Spent {used}; each attempt alone: {of.alone}."]
+    if paid:
+        used, alone = ("price unknown" if usd is None else format_usd(usd) for usd in (of.usd, of.usd_alone))
+        known = (of.usd, of.usd_alone) != (None, None)
+        lines.append(f"Spent {used}; each attempt alone: {alone}." if known else "Price unknown.")
     return lines
-
-
-def _total(counts: Iterable[int | None]) -> str:
-    found = list(counts)
-    known = [count for count in found if count is not None]
-    return f"{sum(known):,}" if len(known) == len(found) else f"over {sum(known):,}"
 
 
 def _draw(curves: Any, directory: Path) -> Path | None:

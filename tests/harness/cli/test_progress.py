@@ -23,7 +23,7 @@ from thinkcurve.cli.progress import Progress, manner_of
 from thinkcurve.cli.standing_words import clock, rendered
 from thinkcurve.cli.voice import say, speak_json
 from thinkcurve.report.watch.standing import Pace, Standing
-from thinkcurve.store import Manifest, Records
+from thinkcurve.store import Event, Manifest, Records
 
 HOSTILE = "\x1b]0;pwned\x07\x1b[2J\u202e\n[red]"
 
@@ -36,6 +36,10 @@ class APlan:
     n_attempts: int = 4
     run: Path = Path("results/x")
     records: Records = field(default_factory=Records)
+
+    def past(self) -> Iterator[Event]:
+        for rows in (self.records.traces, self.records.attempts, self.records.failures):
+            yield from rows.values()
 
 
 @pytest.fixture(autouse=True)

@@ -25,9 +25,18 @@ from thinkcurve.problem import REFUSAL, Problem, fingerprint
 from thinkcurve.questions import questions_path
 from thinkcurve.regrade import is_kept, reading_of
 from thinkcurve.report.leaderboard.consistency import contradictions, missing, n_uncounted, strangers
+from thinkcurve.segments import journal_parts, segments_path
 from thinkcurve.selection import choose_of
-from thinkcurve.store import Attempt, Manifest, ModelRecord, Records, TaskRecord, journal_path, read_manifest
-from thinkcurve.tables import attempts_path, failures_path, read_records, traces_path
+from thinkcurve.store import Attempt, Manifest, ModelRecord, Records, TaskRecord, read_manifest
+from thinkcurve.tables import (
+    attempts_path,
+    failures_path,
+    is_read_from_tables,
+    read_records,
+    read_tables,
+    records_of,
+    traces_path,
+)
 from thinkcurve.verify.judge import Judge
 
 Outcome = Literal["pass", "fail", "unknown"]
@@ -115,20 +124,24 @@ def read_submission(run: Path) -> tuple[Manifest, Records]:
     """The manifest and records of a submission, as `thinkcurve.run.load_run` reads them. Raises `UsageError`."""
     manifest = read_manifest(run)
     tables = [attempts_path(run), traces_path(run), failures_path(run), questions_path(run)]
-    journal = journal_path(run)
-    linked = next((path for path in [run / "manifest.json", journal, *tables] if path.is_symlink()), None)
+    journal = [segments_path(run), *journal_parts(run)]
+    linked = next((path for path in [run / "manifest.json", *journal, *tables] if path.is_symlink()), None)
     if linked is not None:
         raise UsageError(f"{linked.name} is a link; a submission holds its files itself")
-    size = sum(_unpacked(path) for path in tables) + (journal.stat().st_size if journal.exists() else 0)
+    is_of_tables = is_read_from_tables(run)
+    if not is_of_tables and any(path.suffix == ".zst" for path in journal):
+        raise UsageError("its journal is compressed and its tables do not hold it; `thinkcurve compact` writes them")
+    plain = [path for path in journal if path.is_file() and not is_of_tables]
+    size = sum(_unpacked(path) for path in tables) + sum(path.stat().st_size for path in plain)
     if size > MOST_BYTES:
         raise UsageError(f"its tables hold {size / 2**30:.0f} GiB; at most {MOST_BYTES / 2**30:.0f} GiB are opened")
     warned: list[str] = []
-    records = read_records(run, warned.append)
+    records = records_of(read_tables(run)) if is_of_tables else read_records(run, warned.append)
     if warned:
         raise UsageError(warned[0])
     if not records.attempts:
         raise UsageError("it has no graded attempt")
-    if not journal.exists():
+    if is_of_tables:
         _no_row_twice(attempts_path(run), len(records.attempts))
     return manifest, records
 

@@ -20,9 +20,10 @@ from thinkcurve.analysis.curve import Curve
 from thinkcurve.analysis.missing import missing_of
 from thinkcurve.analysis.ranking.counts import Counts, counts_of
 from thinkcurve.questions import questions_path
-from thinkcurve.store import Manifest, Warn, journal_path, manifest_path
+from thinkcurve.segments import journal_parts
+from thinkcurve.store import Manifest, Warn, manifest_path
 from thinkcurve.study import Study
-from thinkcurve.tables import attempts_path, failures_path, traces_path
+from thinkcurve.tables import attempts_path, failures_path, is_read_from_tables, traces_path
 
 if TYPE_CHECKING:
     from thinkcurve.run import Run
@@ -114,8 +115,11 @@ class Entry(msgspec.Struct, frozen=True):
 def digest_of(run: Path) -> str:
     """16 hex digits of the files that a run is read from."""
     made = hashlib.sha256(f"{SCHEMA} {__version__}".encode())
-    names = [manifest_path(run), journal_path(run), questions_path(run)]
-    names += [] if journal_path(run).exists() else [attempts_path(run), traces_path(run), failures_path(run)]
+    names = [manifest_path(run), questions_path(run)]
+    if is_read_from_tables(run):
+        names += [attempts_path(run), traces_path(run), failures_path(run)]
+    else:
+        names += journal_parts(run)
     for path in names:
         if path.exists():
             with path.open("rb") as file:

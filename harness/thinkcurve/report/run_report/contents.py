@@ -40,6 +40,8 @@ class RunPart:
     ledgers: Sequence[Ledger] = ()
     strata: Sequence[Strata] = ()
     diagnostics: Sequence[Diagnostics] = ()
+    shown: tuple[str, ...] | None = None
+    """The problems that are shown one by one; ``None`` is all."""
 
 
 @dataclass(frozen=True, eq=False)

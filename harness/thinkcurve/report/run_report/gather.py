@@ -13,12 +13,15 @@ from thinkcurve.analysis.items.strata import strata_of_runs
 from thinkcurve.analysis.parallel.surface import Surface, surface_of
 from thinkcurve.errors import UsageError
 from thinkcurve.report.run_report.contents import Compared, Contents, RunPart, labels_of, names_of
+from thinkcurve.run import Figures
 
 if TYPE_CHECKING:
     from thinkcurve.run import Run
 
 PREFERRED = ("thinking_tokens", "generated_tokens", "total_tokens")
 """Axes for the best use of an allowance, the first that is known of every attempt and costs something everywhere."""
+MOST_SHOWN = 5_000
+"""Attempts of a large run that its report shows one by one."""
 MOST_PAIRS = 12
 """Pairs of curves that a report compares; ``thinkcurve compare`` compares any."""
 Key = tuple[int, str, str, str]
@@ -26,6 +29,8 @@ Key = tuple[int, str, str, str]
 
 def contents_of(runs: Sequence[Run], *, title: str = "") -> Contents:
     """The contents of a report of some runs. With several curves of one task each is compared with the first."""
+    whole = runs
+    runs = [run.figures for run in whole]
     parts = [
         RunPart(
             run=run,
@@ -34,13 +39,25 @@ def contents_of(runs: Sequence[Run], *, title: str = "") -> Contents:
             surfaces=[_surface(grid) for grid in run.grids],
             ledgers=ledgers_of(run.attempts, run.traces),
             strata=strata,
-            diagnostics=[diagnostics_of(grid, run.traces) for grid in run.grids],
+            diagnostics=[diagnostics_of(grid, run.traces if run is of else None) for grid in run.grids],
+            shown=None if run is of else _shown(run),
         )
-        for run, name, strata in zip(runs, names_of(runs), strata_of_runs(runs), strict=True)
+        for run, of, name, strata in zip(runs, whole, names_of(whole), strata_of_runs(runs), strict=True)
     ]
     labels = labels_of(parts)
     pairs = list(_pairs(labels))
     return Contents(parts, _compared(parts, labels, pairs[:MOST_PAIRS]), title, labels, len(pairs))
+
+
+def _shown(run: Run) -> tuple[str, ...]:
+    """The problems of a large run that its report shows: of each curve some that are spread evenly over it."""
+    found: dict[str, None] = {}
+    for grid in run.grids:
+        n = min(
+            len(grid.problems), max(1, MOST_SHOWN // max(1, len(run.grids) * len(grid.samples) * len(grid.budgets)))
+        )
+        found |= dict.fromkeys(grid.problems[i * len(grid.problems) // n] for i in range(n))
+    return tuple(found)
 
 
 def _surface(grid: Grid) -> Surface:
@@ -83,6 +100,8 @@ def _pairs(labels: dict[Key, str]) -> Iterator[tuple[Key, Key]]:
 
 def _comparison(base: Run, new: Run, base_model: str, new_model: str) -> Comparison | str:
     """Two runs compared, or why they cannot be."""
+    if isinstance(base, Figures) or isinstance(new, Figures):
+        return "runs of this size are not compared here; `thinkcurve compare` does"
     try:
         return compare(base, new, base_model=base_model, new_model=new_model)
     except UsageError as error:

@@ -44,7 +44,7 @@ def report_page(contents: Contents, *, most_bytes: int | None = MOST_BYTES) -> s
         "strata": strata_part(contents),
         "costs": ledger_part(contents),
         "wrong": wrong_part(contents),
-        "problems": _browser(),
+        "problems": _browser(contents),
         "manifest": manifest_part(contents),
         "reproduce": reproduce_part(contents),
     }
@@ -86,11 +86,25 @@ def _main(contents: Contents, sections: dict[str, Markup | None]) -> Markup:
     return h("main", overview(contents), list(sections.values()), id="main")
 
 
-def _browser() -> Markup:
+def _browser(contents: Contents) -> Markup:
     """A place for the browser of problems; a script fills it."""
     return h(
         "section",
         h("h2", "Problem by problem"),
+        [h("p", words, class_="muted") for words in _left_out(contents)],
         h("div", h("p", "Reading the problems …", class_="muted"), id="browser"),
         id="problems",
     )
+
+
+def _left_out(contents: Contents) -> list[str]:
+    """What of large runs is not shown."""
+    found = []
+    for part in contents.parts:
+        if part.shown is not None:
+            n = sum(max(point.n_problems for point in curve.points) for curve in part.curves)
+            found.append(
+                f"{part.name}: {len(part.shown):,} of {n:,} problems are shown, spread evenly over its tasks. "
+                "All figures are of all of them; signs that are read in the text of the thinking are left out."
+            )
+    return found

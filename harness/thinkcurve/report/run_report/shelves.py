@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from thinkcurve.analysis.curve import Curve
-    from thinkcurve.run import Run
 
 Row = dict[str, Any]
 K = TypeVar("K")
@@ -62,10 +61,11 @@ def whole(value: Any) -> int | None:
 def _of_run(part: RunPart, place: int, contents: Contents) -> Iterable[Shelf]:
     questions = {question.problem: question for question in read_questions(part.run.path)}
     lengths: dict[str, dict[int, float]] = {}
+    run = part.run
+    tables = (run.attempts, run.traces, run.failures) if part.shown is None else run.some(part.shown)
     for curve in part.curves:
         if curve.model not in lengths:
-            lengths[curve.model] = lengths_of(_texts(part.run, curve.model))
-        tables = (part.run.attempts, part.run.traces, part.run.failures)
+            lengths[curve.model] = lengths_of(_texts(tables[1], tables[0], curve.model))
         attempts, traces, failures = (_by(_rows(table, curve), _unit_key) for table in tables)
         units: dict[str, dict[int, Unit]] = defaultdict(dict)
         keys = sorted({*attempts, *failures}, key=lambda key: _order(key, attempts, questions))
@@ -76,9 +76,9 @@ def _of_run(part: RunPart, place: int, contents: Contents) -> Iterable[Shelf]:
         yield Shelf(curve, contents.label(place, curve), questions, units)
 
 
-def _texts(run: Run, model: str) -> Iterable[Text]:
+def _texts(traces: pd.DataFrame, attempts: pd.DataFrame, model: str) -> Iterable[Text]:
     """All texts of a model whose token ids are known: traces, and answers."""
-    for table, ids, text in ((run.traces, "token_ids", "text"), (run.attempts, "answer_ids", "answer")):
+    for table, ids, text in ((traces, "token_ids", "text"), (attempts, "answer_ids", "answer")):
         own = table[table["model"] == model]
         for tokens, words in zip(own[ids], own[text], strict=True):
             if tokens is not None and tokens == tokens and len(tokens):

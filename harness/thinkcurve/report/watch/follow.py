@@ -7,7 +7,6 @@ is counted again.
 from __future__ import annotations
 
 import datetime
-import os
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -16,8 +15,9 @@ import msgspec
 
 from thinkcurve.errors import UsageError
 from thinkcurve.report.watch.standing import Pace, Standing
-from thinkcurve.store import Event, Manifest, journal_path, manifest_path, read_manifest
-from thinkcurve.tables import attempts_path, read_records
+from thinkcurve.segments import journal_parts, open_lines, own_segments
+from thinkcurve.store import Event, Manifest, has_journal, journal_path, manifest_path, read_manifest
+from thinkcurve.tables import attempts_path, read_tables
 
 CHUNK_BYTES = 8 << 20
 FRESH_S = 60.0
@@ -60,7 +60,7 @@ class Follower:
             self.manifest = read_manifest(self.run)
             if msgspec.structs.replace(self.manifest, finished=None) != msgspec.structs.replace(before, finished=None):
                 self._begin()
-        found = self._read_journal() if journal_path(self.run).exists() else self._read_tables()
+        found = self._read_journal() if has_journal(self.run) else self._read_tables()
         self.pace.look(self._now_s(), self.standing)
         self._see_writer()
         return found
@@ -77,14 +77,16 @@ class Follower:
     @property
     def quiet_s(self) -> float:
         """Seconds since the run wrote something."""
-        path = journal_path(self.run)
-        stamp = _stamp(path) or _stamp(manifest_path(self.run))
+        stamps = filter(None, map(_stamp, journal_parts(self.run)))
+        stamp = max(stamps, default=None) or _stamp(manifest_path(self.run))
         return max(0.0, time.time() - stamp[0] / 1e9) if stamp else 0.0
 
     def _begin(self) -> None:
         self.standing = Standing(self.manifest)
         self.pace = Pace()
-        self._read_to, self._file, self._tables = 0, (0, 0), (0, 0)
+        self._read: dict[str, int] = {}
+        """Bytes of each part that were read; of a compressed one, its size."""
+        self._file, self._tables = (0, 0), (0, 0)
         started = _seconds(self.manifest.sittings[-1].started) if len(self.manifest.sittings) == 1 else None
         if started is not None and started <= self._now_s():
             self.pace.since(started)
@@ -95,28 +97,53 @@ class Follower:
         return time.time() if ended is None else ended
 
     def _read_journal(self) -> bool:
+        """What is new in each part of the journal; a part that was put away as a segment is read again, and an event
+        that was counted takes its own place."""
+        parts = {part: part.name for part in journal_parts(self.run)}
+        active = journal_path(self.run)
+        new = [part for part in parts if part != active and self._read.get(part.name) != _size(part)]
+        is_rotated = any(part in own_segments(self.run) for part in new)
+        found = False
+        for part in new:
+            found = self._read_part(part) or found
+        return (self._read_active(is_rotated=is_rotated) if active in parts else False) or found
+
+    def _read_active(self, *, is_rotated: bool) -> bool:
+        path = journal_path(self.run)
+        try:
+            status = path.stat()
+            if (status.st_dev, status.st_ino) != self._file or status.st_size < self._read.get(path.name, 0):
+                if self._read.get(path.name) and not is_rotated:
+                    self._begin()
+                self._read[path.name] = 0
+                self._file = (status.st_dev, status.st_ino)
+        except OSError as error:
+            raise UsageError(f"cannot read {path}: {error.strerror}") from error
+        return self._read_part(path)
+
+    def _read_part(self, path: Path) -> bool:
         """Whole lines from where the last look ended; a torn or damaged one is left to the run itself."""
         decoder, found = msgspec.json.Decoder(Event), False
+        is_plain = path.suffix != ".zst"
         try:
-            with journal_path(self.run).open("rb") as journal:
-                status = os.fstat(journal.fileno())
-                if (status.st_dev, status.st_ino) != self._file or status.st_size < self._read_to:
-                    if self._read_to:
-                        self._begin()
-                    self._file = (status.st_dev, status.st_ino)
-                journal.seek(self._read_to)
+            with open_lines(path) as lines:
+                if is_plain:
+                    lines.seek(self._read.get(path.name, 0))
                 rest = b""
-                while chunk := journal.read(CHUNK_BYTES):
-                    *lines, rest = (rest + chunk).split(b"\n")
-                    for line in lines:
-                        self._read_to += len(line) + 1
+                while chunk := lines.read(CHUNK_BYTES):
+                    *whole, rest = (rest + chunk).split(b"\n")
+                    for line in whole:
+                        self._read[path.name] = self._read.get(path.name, 0) + len(line) + 1
                         try:
                             self.standing.add(decoder.decode(line))
                             found = True
                         except (msgspec.DecodeError, UnicodeDecodeError):
                             continue
         except OSError as error:
-            raise UsageError(f"cannot read {journal_path(self.run)}: {error.strerror}") from error
+            if is_plain:
+                raise UsageError(f"cannot read {path}: {error.strerror}") from error
+        if not is_plain:
+            self._read[path.name] = _size(path)
         return found
 
     def _read_tables(self) -> bool:
@@ -126,7 +153,8 @@ class Follower:
             return False
         self._begin()
         self._tables = stamp
-        self.standing.add_all(read_records(self.run))
+        for event in read_tables(self.run):
+            self.standing.add(event)
         return True
 
     def _see_writer(self) -> None:
@@ -169,3 +197,11 @@ def _seconds(time_: str) -> float | None:
         return datetime.datetime.fromisoformat(time_).timestamp()
     except ValueError:
         return None
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 where it is gone."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -17,6 +17,7 @@ from thinkcurve.backend import ModelInfo
 from thinkcurve.budget import Budget
 from thinkcurve.problem import Verdict
 from thinkcurve.purse import is_paid
+from thinkcurve.report.watch.kept import Column, Kept, Places, Tallies
 from thinkcurve.store import Attempt, AttemptKey, Event, Failure, Manifest, ModelRecord, Records, Trace
 
 CellKey = tuple[str, str, Budget]
@@ -25,11 +26,14 @@ WINDOW_S = 600.0
 """How far back a pace looks: long enough for models that take minutes over a trace."""
 
 
-class Known(msgspec.Struct, frozen=True):
-    """What is kept of an attempt, so that it can be taken out of the counts again."""
+VERDICTS = tuple(Verdict)
+
+
+class Known(msgspec.Struct, frozen=True, gc=False):
+    """What is counted of an attempt; ``problem`` is the number of its problem."""
 
     cell: CellKey
-    problem: str
+    problem: int
     verdict: Verdict
     is_forced: bool
     thinking_tokens: int | None
@@ -47,7 +51,7 @@ class Cell:
     forced: int = 0
     thinking_tokens: int = 0
     n_thinking_known: int = 0
-    problems: dict[str, tuple[int, int]] = field(default_factory=dict)
+    problems: Tallies = field(default_factory=Tallies)
     """Correct and graded samples by problem."""
     _shares: float = 0.0
 
@@ -59,14 +63,9 @@ class Cell:
         if known.thinking_tokens is not None:
             self.thinking_tokens += sign * known.thinking_tokens
             self.n_thinking_known += sign
-        right, of = self.problems.get(known.problem, (0, 0))
-        self._shares -= right / of if of else 0.0
-        right, of = right + sign * (known.verdict is Verdict.CORRECT), of + sign
-        if of:
-            self.problems[known.problem] = (right, of)
-            self._shares += right / of
-        else:
-            self.problems.pop(known.problem, None)
+        self._shares -= self.problems.share(known.problem)
+        self.problems.add(known.problem, sign * (known.verdict is Verdict.CORRECT), sign)
+        self._shares += self.problems.share(known.problem)
 
     @property
     def accuracy(self) -> float | None:
@@ -109,8 +108,11 @@ class Standing:
         self.tokens = 0
         self.usd = 0.0
         self.n_charged = self.n_unpriced = 0
-        self._attempts: dict[AttemptKey, Known] = {}
-        self._traces: dict[AttemptKey, tuple[int, float | None]] = {}
+        self.done = 0
+        """Graded attempts."""
+        self._places = Places(study.samples)
+        self._attempts: dict[tuple[str, Budget], Column] = {}
+        self._traces: dict[tuple[str, Budget], Column] = {}
 
     def add(self, event: Event) -> None:
         """Take one event into account."""
@@ -119,7 +121,7 @@ class Standing:
             self._attempt(event)
         elif isinstance(event, Trace):
             self._trace(event)
-        elif event.key not in self._attempts:
+        elif self._kept(self._attempts, event) is None:
             self.failures[event.key] = event
 
     def add_all(self, records: Records) -> None:
@@ -127,11 +129,6 @@ class Standing:
         for group in (records.traces, records.attempts, records.failures):
             for event in group.values():
                 self.add(event)
-
-    @property
-    def done(self) -> int:
-        """Graded attempts."""
-        return len(self._attempts)
 
     @property
     def left(self) -> int:
@@ -149,22 +146,39 @@ class Standing:
             cell.graded for (of, _, at), cell in self.cells.items() if at == budget and (model is None or of == model)
         )
 
+    def _kept(self, of: dict[tuple[str, Budget], Column], event: Event) -> Kept | None:
+        """What is kept of the record with an event's key."""
+        column = of.get((event.model, event.budget))
+        return None if column is None else column.get(self._places.place(event.problem, event.sample))
+
+    def _keep(self, of: dict[tuple[str, Budget], Column], event: Event, kept: Kept) -> None:
+        place = self._places.place(event.problem, event.sample)
+        of.setdefault((event.model, event.budget), Column()).put(place, kept)
+
     def _attempt(self, event: Attempt) -> None:
-        before = self._attempts.get(event.key)
-        if before is not None:
-            self._count(before, -1)
-        known = Known(
+        before = self._kept(self._attempts, event)
+        if before is None:
+            self.done += 1
+        else:
+            self._count(self._known(event, before), -1)
+        is_charged = event.model in self.paid and not event.is_shared_answer
+        code = VERDICTS.index(event.verdict) * 4 + event.is_forced * 2 + is_charged
+        usd = event.usd_spent if is_charged else None
+        kept = Kept(code, event.thinking_tokens, event.generated_spent or 0, usd)
+        self._keep(self._attempts, event, kept)
+        self._count(self._known(event, kept), 1)
+
+    def _known(self, event: Attempt, kept: Kept) -> Known:
+        return Known(
             cell=(event.model, event.task, event.budget),
-            problem=event.problem,
-            verdict=event.verdict,
-            is_forced=event.is_forced,
-            thinking_tokens=event.thinking_tokens,
-            generated_spent=event.generated_spent or 0,
-            usd_spent=event.usd_spent,
-            is_charged=event.model in self.paid and not event.is_shared_answer,
+            problem=self._places.problem(event.problem),
+            verdict=VERDICTS[kept.code // 4],
+            is_forced=bool(kept.code & 2),
+            thinking_tokens=kept.thinking,
+            generated_spent=kept.spent,
+            usd_spent=kept.usd,
+            is_charged=bool(kept.code & 1),
         )
-        self._attempts[event.key] = known
-        self._count(known, 1)
 
     def _count(self, known: Known, sign: int) -> None:
         self.cells.setdefault(known.cell, Cell()).take(known, sign)
@@ -174,12 +188,13 @@ class Standing:
 
     def _trace(self, event: Trace) -> None:
         is_charged = event.model in self.paid
-        if event.key in self._traces:
-            tokens, usd = self._traces[event.key]
-            self.tokens -= tokens
+        before = self._kept(self._traces, event)
+        if before is not None:
+            self.tokens -= before.spent
             if is_charged:
-                self._charge(usd, -1)
-        self._traces[event.key] = (event.generated_spent or 0, event.usd_spent)
+                self._charge(before.usd, -1)
+        usd = event.usd_spent if is_charged else None
+        self._keep(self._traces, event, Kept(0, None, event.generated_spent or 0, usd))
         self.tokens += event.generated_spent or 0
         if is_charged:
             self._charge(event.usd_spent, 1)
