@@ -7,6 +7,7 @@ is counted again.
 from __future__ import annotations
 
 import datetime
+import os
 import time
 from enum import StrEnum
 from pathlib import Path
