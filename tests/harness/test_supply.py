@@ -18,7 +18,7 @@ WITHOUT = {"torch": "installed by its version, as the build without CUDA", "vllm
 OWN = "thinkcurve"
 REFUSED = re.compile(r"\b(A?GPL|SSPL|GNU (Affero )?General|non-?commercial|proprietary|BUSL|Business Source)", re.I)
 """Licences that a dependency may not have: they would bind what users make. (LGPL may: it is used as it comes.)"""
-SAID_ELSEWHERE = {"axe-playwright-python": "MIT", "zss": "BSD-3-Clause"}
+SAID_ELSEWHERE = {"agent-client-protocol": "Apache-2.0", "axe-playwright-python": "MIT", "zss": "BSD-3-Clause"}
 """Licences of distributions that name none in their metadata; read in their files."""
 
 
