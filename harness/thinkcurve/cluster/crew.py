@@ -25,6 +25,10 @@ REFUSALS_IN_A_ROW = 3
 """So many workers whose model could go on no longer, the same."""
 IDLE_S = 0.2
 """How often an idle worker is looked after: whether another one gave something back."""
+PULSE_S = 30.0
+"""How often a worker that holds chunks is asked for a sign of life."""
+SILENCE_S = 300.0
+"""A worker that gives none for so long is taken for dead: frozen, swapping, or cut off from its disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,18 +137,21 @@ class Crew:
     async def _work(self, handle: Handle, *, is_open: bool) -> None:
         """The life of one worker."""
         held: dict[asyncio.Future[Report], Chunk] = {}
+        silence: asyncio.Future[None] | None = None
         try:
             if not await self._ready(handle, is_open=is_open):
                 return
-            await self._feed(handle, held)
+            silence = asyncio.ensure_future(self._silence(handle))
+            await self._feed(handle, held, silence)
             with contextlib.suppress(WorkerLost):
-                await self._fleet.ask(handle, "aclose")
+                await self._ask_in_time(handle, "aclose")
         except WorkerLost as lost:
             await self._lost(handle, [*held.values()], lost)
         finally:
-            for asked in held:
+            waiting: list[asyncio.Future[Any]] = [*held, *([silence] if silence else [])]
+            for asked in waiting:
                 asked.cancel()
-            await asyncio.gather(*held, return_exceptions=True)
+            await asyncio.gather(*waiting, return_exceptions=True)
             self._fleet.kill(handle)
 
     async def _ready(self, handle: Handle, *, is_open: bool) -> bool:
@@ -160,7 +167,7 @@ class Crew:
             if ours != theirs:
                 return self._refuse(handle, f"it has thinkcurve {theirs}, the driver {ours}")
         handle.shard = new_shard()
-        ready: Ready = await self._fleet.ask(handle, "begin", self._setting, handle.shard)
+        ready: Ready = await self._ask_in_time(handle, "begin", self._setting, handle.shard)
         if ready.refusal:
             return self._refuse(handle, ready.refusal)
         self._told.node(handle.node, ready)
@@ -173,8 +180,23 @@ class Crew:
         self.refused[handle.node] = why
         return False
 
-    async def _feed(self, handle: Handle, held: dict[asyncio.Future[Report], Chunk]) -> None:
-        """Keep a few chunks in a worker's hands until nothing is left, or its node is taken away."""
+    async def _silence(self, handle: Handle) -> None:
+        """Ask a worker for signs of life. Raises `WorkerLost` once it gives none."""
+        while True:
+            await self._ask_in_time(handle, "pulse")
+            await asyncio.sleep(PULSE_S)
+
+    async def _ask_in_time(self, handle: Handle, method: str, *args: Any) -> Any:
+        try:
+            async with asyncio.timeout(SILENCE_S):
+                return await self._fleet.ask(handle, method, *args)
+        except TimeoutError:
+            raise WorkerLost(f"no sign of life for {SILENCE_S:g} s") from None
+
+    async def _feed(
+        self, handle: Handle, held: dict[asyncio.Future[Report], Chunk], silence: asyncio.Future[None]
+    ) -> None:
+        """Keep a few chunks in a worker's hands until nothing is left, its node is taken away or it falls silent."""
         while held or not (self.is_done or handle.is_leaving):
             while not handle.is_leaving and len(held) < self._chunks.in_flight:
                 if any(chunk.is_suspect for chunk in held.values()):
@@ -186,7 +208,10 @@ class Crew:
             if not held:
                 await asyncio.sleep(IDLE_S)
                 continue
-            done, _ = await asyncio.wait(held, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({*held, silence}, return_when=asyncio.FIRST_COMPLETED)
+            done = [asked for asked in held if asked.done()]
+            if not done:
+                silence.result()
             for asked in sorted(done, key=lambda asked: asked.exception() is not None):  # what came is not lost
                 report = asked.result()
                 if report.object:

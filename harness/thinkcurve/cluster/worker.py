@@ -231,6 +231,9 @@ class Worker:
             return ""
         return await asyncio.to_thread(self._objects.finish, [piece.unit for piece in chunk.pieces])
 
+    async def pulse(self) -> None:
+        """A sign of life: whoever answers is neither frozen nor stuck."""
+
     async def aclose(self) -> None:
         """Let go of everything."""
         if self._journal is not None:

@@ -1,5 +1,6 @@
 """Real Ray nodes on this machine: what a plain object cannot show (`test_crew` shows the rest)."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -18,6 +19,7 @@ from clusters import (
     environment,
     free_port,
     problems,
+    psutil,
     same_table,
     size,
     wait_until,
@@ -119,6 +121,24 @@ def test_a_node_that_is_drained_gets_nothing_new(made: Cluster, task: Path, calm
     _, told = driver.communicate(timeout=300)
     assert driver.returncode == 0, told
     assert "a node will be taken away" in told
+    same_table(run, calm)
+
+
+def test_a_frozen_worker_is_given_up(made: Cluster, task: Path, calm: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = command(task, run, *SLOW, "--cluster", made.address)
+    words[2] = f"from thinkcurve.cluster import crew; crew.PULSE_S, crew.SILENCE_S = 1, 10; {words[2]}"
+    driver = subprocess.Popen(words, env=made.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: size(run) > 20_000 or driver.poll() is not None, "nothing was written")
+    frozen = next(worker for node in made.nodes for worker in node.workers())
+    frozen.suspend()
+    try:
+        _, told = driver.communicate(timeout=300)
+    finally:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            frozen.resume()
+    assert driver.returncode == 0, told
+    assert "no sign of life for 10 s" in told
     same_table(run, calm)
 
 

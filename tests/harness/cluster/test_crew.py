@@ -33,6 +33,8 @@ class Fleet:
         self.started: list[Handle] = []
         self.dead: dict[Handle, asyncio.Future[None]] = {}
         self.closed: list[Handle] = []
+        self.frozen: set[Handle] = set()
+        """Workers that answer nothing any more, and do not die."""
 
     def nodes(self) -> list[Node]:
         return list(self.there.values())
@@ -54,6 +56,8 @@ class Fleet:
         work = asyncio.ensure_future(getattr(handle.actor, method)(*args))
         try:
             await asyncio.wait({work, death}, return_when=asyncio.FIRST_COMPLETED)
+            if handle in self.frozen:
+                await asyncio.shield(death)
         finally:
             if not work.done():  # it died, or nobody waits for it any more, and is killed
                 work.cancel()
@@ -195,6 +199,25 @@ async def test_lost_workers_lose_nothing_and_nothing_is_done_twice(
     assert 1 <= sum("lost" in words for words in said_words) <= 2  # one may have ended before
     assert times_made(tmp_path / "r") == 0
     assert run.failures.empty
+
+
+@pytest.mark.parametrize("when", ["as it gets ready", "with chunks in hand"])
+async def test_a_frozen_worker_is_taken_for_dead_and_its_work_done_by_others(
+    tmp_path: Path, opens: Callable[..., None], monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    opens(slow)
+    monkeypatch.setattr(crew, "PULSE_S", 0.01)
+    monkeypatch.setattr(crew, "SILENCE_S", 1.0)
+    fleet, words = Fleet(2), list[str]()
+
+    def freeze(event: Event) -> None:
+        if fleet.started[1].shard and (when == "as it gets ready" or fleet.started[1].is_ready):
+            fleet.frozen.add(fleet.started[1])
+
+    run = await on_cluster(tmp_path / "r", fleet, task=Doubling(40), listener=freeze, say=words.append)
+    assert sum("no sign of life for 1 s" in word for word in words) == 1
+    assert fleet.started[1] in fleet.closed
+    assert said(run) == said(await sweep(tmp_path / "one", objects=given(task=Doubling(40))))
 
 
 async def test_a_unit_that_kills_its_worker_becomes_failures_and_the_rest_is_done(
