@@ -208,7 +208,8 @@ class Crew:
             if not held:
                 await asyncio.sleep(IDLE_S)
                 continue
-            await asyncio.wait({*held, silence}, return_when=asyncio.FIRST_COMPLETED)
+            waited: set[asyncio.Future[Any]] = {*held, silence}
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             done = [asked for asked in held if asked.done()]
             if not done:
                 silence.result()
