@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from thinkcurve.backend import ModelInfo, Sampling
@@ -261,7 +262,7 @@ def _from_hub(engine: str, what: str, revision: str, weights: tuple[str, ...]) -
                 snapshot_download(what, revision=revision or None, allow_patterns=wanted, ignore_patterns=UNWANTED)
             )
     except Exception as error:  # hub, network and cache each have their own
-        reason = " ".join(str(error).split())[:200].rstrip(".:") or type(error).__name__
+        reason = shorten(str(error), 300, placeholder=" ...").rstrip(".:") or type(error).__name__
         raise UsageError(
             f"cannot load model {what!r} from its hub: {reason}; a local copy is {engine}:FOLDER"
         ) from error

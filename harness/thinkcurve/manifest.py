@@ -87,7 +87,7 @@ def read_manifest(run: Path) -> Manifest:
     try:
         raw = path.read_bytes()
     except FileNotFoundError as error:
-        raise UsageError(f"{str(run)!r} is not a run: it has no manifest.json") from error
+        raise UsageError(f"{str(run)!r} is not a run: it has no manifest.json{_runs_inside(run)}") from error
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     try:
@@ -99,6 +99,15 @@ def read_manifest(run: Path) -> Manifest:
         return msgspec.json.decode(raw, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is damaged: {error}") from error
+
+
+def _runs_inside(folder: Path) -> str:
+    """What a folder that is no run holds of runs, for an error; empty where it holds none."""
+    runs = sorted(str(path.parent) for path in folder.glob("*/manifest.json"))
+    if not runs:
+        return ""
+    shown = ", ".join(runs[:3]) + (", ..." if len(runs) > 3 else "")
+    return f"; it holds {len(runs)} {'run' if len(runs) == 1 else 'runs'}: {shown}"
 
 
 def write_manifest(run: Path, manifest: Manifest) -> None:

@@ -24,6 +24,8 @@ BACKENDS = "thinkcurve.backends"
 TASKS = "thinkcurve.tasks"
 FILE_SUFFIXES = (".jsonl", ".json", ".parquet", ".csv", ".py")
 """A task spec that ends so, also with a ``.gz``, is a file of the user's; ``mine.py:function`` is a function in one."""
+MAKERS = {"gpt-": "openai", "claude-": "anthropic", "gemini-": "gemini"}
+"""How the names of some makers' models begin, and the engine that asks for them."""
 
 
 def names(group: str) -> list[str]:
@@ -58,7 +60,22 @@ def _is_file(spec: str) -> bool:
 def find_backend(spec: str) -> EntryPoint:
     """The entry point that serves a model spec, or a `UsageError` with the nearest name; imports nothing."""
     engine, _ = split_model(spec)
+    likely = _likely_model(spec)
+    if likely and not entry_points(group=BACKENDS, name=engine):
+        raise UsageError(f"unknown model {spec!r}; a model is written ENGINE:WHAT. Did you mean {likely}?")
     return _find(BACKENDS, engine, f"unknown model {spec!r}: no engine {engine!r}", "engines")
+
+
+def _likely_model(spec: str) -> str:
+    """How a model is written that was named without its engine; empty where the name does not tell."""
+    if spec.lower().endswith(".gguf"):
+        return f"llamacpp:{spec}"
+    host, colon, rest = spec.partition(":")
+    if colon and rest.split("/")[0].isdecimal():
+        return f"http://{host}:{rest if '/' in rest else rest + '/v1'}"
+    if not colon and (Path(spec).is_dir() or spec.count("/") == 1):
+        return f"transformers:{spec}, vllm:{spec} or mlx:{spec}"
+    return next((f"{maker}:{spec}" for start, maker in MAKERS.items() if spec.lower().startswith(start)), "")
 
 
 def open_backend(spec: str, options: Mapping[str, Any] | None = None, **offered: Any) -> Backend:

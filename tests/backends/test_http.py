@@ -52,6 +52,21 @@ def test_what_answers_is_seen_by_what_it_alone_says(title: str, answers: dict[st
         assert ask(backend, Request(Chat(ASKED), 5)).text == "42"
 
 
+def test_a_path_that_lists_no_models_is_told_where_they_are() -> None:
+    with (
+        told(served()) as server,
+        pytest.raises(UsageError, match=rf"at {server.address}/v2, and {server.address}/v1 "),
+        opened(f"{server.address}/v2#m-1"),
+    ):
+        pass
+
+
+def test_a_path_of_its_own_is_not_mistaken_for_a_wrong_one() -> None:
+    answers = {"/v1/models": MODELS, "/serving/models": MODELS, "/serving/chat/completions": reply()}
+    with told(answers) as server, opened(f"{server.address}/serving", stream=False) as backend:
+        assert ask(backend, Request(Chat(ASKED), 5)).text == "42"
+
+
 def test_an_address_without_a_path_has_its_api_under_v1() -> None:
     with told(served()) as server, opened(server.address, stream=False) as backend:
         assert ask(backend, Request(Chat(ASKED), 5)).text == "42"

@@ -114,6 +114,12 @@ async def _glance(api: Api, url: str, headers: Mapping[str, str]) -> Seen:
         return Seen(0, {}, None)
 
 
+async def lists_models(api: Api, base: str, headers: Mapping[str, str]) -> bool:
+    """Whether there is a list of models at ``base``, for whoever asks so."""
+    seen = await _glance(api, base + "/models", headers)
+    return isinstance(seen.document, dict) and isinstance(seen.document.get("data"), list)
+
+
 async def cards_of(api: Api, base: str, headers: Mapping[str, str]) -> tuple[list[dict[str, Any]], str]:
     """The models that ``/models`` lists, and a note where that cannot be had; none where there is no such list."""
     try:

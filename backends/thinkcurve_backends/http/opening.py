@@ -19,7 +19,7 @@ from thinkcurve_backends.endpoint.keys import find_key
 from thinkcurve_backends.endpoint.open import open_api
 from thinkcurve_backends.http.backend import ENGINE, HttpModel, closing_on_error, open_by_ids
 from thinkcurve_backends.http.continuation import Asker, Prefilled
-from thinkcurve_backends.http.detect import Served, cards_of, choose, kind_of
+from thinkcurve_backends.http.detect import Served, cards_of, choose, kind_of, lists_models
 from thinkcurve_backends.http.options import Options, region_of
 from thinkcurve_backends.http.presets import GENERIC, Preset, preset
 from thinkcurve_backends.http.probe import effort_works, switch_works, template_opens
@@ -66,6 +66,8 @@ def open_at(address: str, name: str, options: Options, given: Mapping[str, Any],
     api, headers = _connect(place, preset_known or preset(GENERIC), options)
     with closing_on_error(api, address):
         served = Served(known) if preset_known else api.run_now(kind_of(api, place.root, headers))
+        if served.kind == GENERIC and not place.prefix:
+            _check_path(api, place, headers)
         found = preset(served.kind)
         if options.api == "ids" and not found.speaks_ids:
             raise UsageError(f"{found.title} at {place.base} takes no token ids; say api=completions or api=chat")
@@ -76,6 +78,14 @@ def open_at(address: str, name: str, options: Options, given: Mapping[str, Any],
             api.close()
             return engine
         return _open(api, place, found, served, name, options, headers)
+
+
+def _check_path(api: Api, place: Place, headers: Mapping[str, str]) -> None:
+    """`UsageError` where the path of an address lists no models, and the usual one on the same host does."""
+    scheme, _, rest = place.root.partition("://")
+    usual = f"{scheme}://{rest.partition('/')[0]}/v1"
+    if not api.run_now(lists_models(api, place.base, headers)) and api.run_now(lists_models(api, usual, headers)):
+        raise UsageError(f"nothing lists models at {place.base}, and {usual} does; give that address, with #NAME")
 
 
 def open_preset_at(name: str, what: str, options: Options) -> HttpModel:

@@ -15,6 +15,7 @@ import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import fields
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -157,6 +158,8 @@ def _reply(output: Any, call: Call) -> Reply:
 
 def open_engine(what: str, options: Options) -> tuple[InProcess, ModelInfo, HfTokenizer, Forcing | None]:
     """The model in a folder or of the hub, loaded. Raises `UsageError` where that cannot be."""
+    if find_spec("vllm") is None:
+        raise UsageError(INSTALL)  # before a model is fetched
     checkpoint = open_checkpoint("vllm", what, options.revision)
     checkpoint.check_weights()
     checkpoint.tensors()  # a file that is cut off is told here in a line, and by vLLM after its start

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from thinkcurve.cli.doctor_ways import Way
     from thinkcurve.verify.probes import Finding
     from thinkcurve.verify.worker import Equality
 
@@ -49,7 +51,8 @@ def command(
     cluster: str | None,
     as_json: bool,
 ) -> None:
-    """Try this machine: the maths workers, and every sandbox with a set of hostile programs.
+    """Try this machine: what works here, what is missing for the rest and the command that mends it, and every
+    sandbox with a set of hostile programs. Exit 1 where something fails that every install should do.
 
     strict needs tier A (namespaces), standard A or B (Landlock), weak is content with any. The sandbox with the
     best tier is the one that `run`, `verify` and `regrade` use.
@@ -76,17 +79,27 @@ def _try_machine(level: str, *, as_json: bool) -> None:
 
     from thinkcurve.verify.isolation import LEVELS
 
-    findings, maths = asyncio.run(_try_everything())
-    best = min((f for f in findings if f.tier), key=lambda f: f.tier, default=None)
-    is_enough = best is not None and best.tier <= LEVELS[level]
+    found = asyncio.run(_try_everything(LEVELS[level]))
     if as_json:
-        _print_json(findings, best, maths, level, is_enough=is_enough)
+        _print_json(found, level)
     else:
-        _print(findings, best, maths, level, is_enough=is_enough)
-    sys.exit(0 if is_enough and _is_well(maths) else 1)
+        _print(found, level)
+    sys.exit(0 if all(way.works for way in found.ways if way.is_core) else 1)
 
 
-async def _try_everything() -> tuple[list[Finding], Equality]:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was tried on this machine: every wall and the best of them, the maths worker, what a user may want to do."""
+
+    walls: list[Finding]
+    best: Finding | None
+    is_enough: bool
+    maths: Equality
+    ways: list[Way]
+
+
+async def _try_everything(least_tier: str) -> _Found:
+    from thinkcurve.cli.doctor_ways import all_ways
     from thinkcurve.verify.probes import try_all
     from thinkcurve.verify.worker import MathWorkers
 
@@ -95,66 +108,65 @@ async def _try_everything() -> tuple[list[Finding], Equality]:
         maths = await workers.compare([r"\frac{1}{2}"], [r"\frac{2}{4}"])
     finally:
         await workers.aclose()
-    return await try_all(), maths
+    walls = await try_all()
+    best = min((wall for wall in walls if wall.tier), key=lambda wall: wall.tier, default=None)
+    is_enough = best is not None and best.tier <= least_tier
+    return _Found(walls, best, is_enough, maths, await all_ways(best, maths, is_enough=is_enough))
 
 
-def _is_well(maths: Equality) -> bool:
-    return maths.equal is True
-
-
-def _print_json(
-    findings: Sequence[Finding], best: Finding | None, maths: Equality, level: str, *, is_enough: bool
-) -> None:
+def _print_json(found: _Found, level: str) -> None:
     import msgspec
 
     from thinkcurve.cli.doctor_cluster import ray_version
     from thinkcurve.provenance import hardware, versions
 
-    found: dict[str, Any] = {
+    best = found.best
+    document: dict[str, Any] = {
         "schema": JSON_SCHEMA,
         "versions": versions(),
         "hardware": hardware(),
-        "maths_worker": _is_well(maths),
+        "ways": found.ways,
+        "maths_worker": found.maths.equal is True,
         "ray": ray_version(),
         "sandbox": {"wall": best.wall if best else None, "tier": best.tier if best else None},
         "level": level,
-        "is_enough": is_enough,
-        "walls": findings,
+        "is_enough": found.is_enough,
+        "walls": found.walls,
     }
-    click.echo(msgspec.json.encode(found))
+    click.echo(msgspec.json.encode(document))
 
 
-def _print(findings: Sequence[Finding], best: Finding | None, maths: Equality, level: str, *, is_enough: bool) -> None:
+def _print(found: _Found, level: str) -> None:
     from rich.console import Console
+
+    from thinkcurve.cli.doctor_ways import print_ways
 
     console = Console(highlight=False)
     console.width = min(console.width, WIDTH)
-    _print_machine(console, maths)
-    console.print(_table(findings, best))
-    for finding in findings:
-        if finding.problem:
-            console.print(f"{finding.wall}: {finding.problem}", style="yellow", markup=False)
-    if best:
-        _print_gaps(console, best)
-    met = "met" if is_enough else "not met: code answers are refused"
-    advice = "" if is_enough else ". Install bubblewrap, or see --sandbox weak"
-    console.print(f"Level {level}: {met}{advice}", style="green" if is_enough else "red")
+    _print_machine(console)
+    print_ways(console, found.ways)
+    console.print()
+    console.print(_table(found.walls, found.best))
+    for wall in found.walls:
+        if wall.problem:
+            console.print(f"{wall.wall}: {wall.problem}", style="yellow", markup=False)
+    if found.best:
+        _print_gaps(console, found.best)
+    met = "met" if found.is_enough else "not met: code answers are refused"
+    advice = "" if found.is_enough else ". Install bubblewrap, or see --sandbox weak"
+    console.print(f"Level {level}: {met}{advice}", style="green" if found.is_enough else "red")
 
 
-def _print_machine(console: Console, maths: Equality) -> None:
-    from thinkcurve.cli.doctor_cluster import ray_line
+def _print_machine(console: Console) -> None:
     from thinkcurve.provenance import hardware, versions
 
     known, facts = versions(), hardware()
     memory = f", {facts['memory_gib']} GiB" if "memory_gib" in facts else ""
     console.print(
         f"thinkcurve {known.get('thinkcurve', '?')}, Python {known['python']}, {facts['system']} {facts['machine']}, "
-        f"{facts['cores']} cores{memory}",
+        f"{facts['cores']} cores{memory}\n",
         markup=False,
     )
-    well = "works" if _is_well(maths) else f"does not work: {maths.reason}"
-    console.print(f"Maths worker (sympy {known.get('sympy', 'not installed')}): {well}", markup=False)
-    console.print(ray_line() + "\n", markup=False)
 
 
 def _table(findings: Sequence[Finding], best: Finding | None) -> Table:

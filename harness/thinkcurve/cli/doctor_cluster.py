@@ -21,14 +21,6 @@ def ray_version() -> str | None:
         return None
 
 
-def ray_line() -> str:
-    """A line on Ray for the report on this machine."""
-    found = ray_version()
-    if found is None:
-        return "Ray (run --cluster): not installed; pip install 'thinkcurve[cluster]'"
-    return f"Ray {found} (run --cluster): installed; doctor --cluster ADDRESS tries it"
-
-
 def try_cluster(address: str, level: str, *, as_json: bool) -> int:
     """Visit every node, and say what was found; 1 where one of them cannot be used at that level of isolation."""
     import asyncio

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from thinkcurve.run import Run
 
 KINDS = ("lm-eval", "inspect", "parquet")
+TABLES = {"csv": "parquet"}
+"""Other words for a table, which is read by the ending of its file whatever it is called."""
 CONTROLS = ("truncate", "extend", "server", "native", "effort", "prompt")
 EPILOG = """\b
 FILE may be a folder: all samples files, or logs, in it. Examples:
@@ -28,7 +30,11 @@ FILE may be a folder: all samples files, or logs, in it. Examples:
 @click.command(name="import", epilog=EPILOG)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option(
-    "--from", "kind", required=True, type=click.Choice(KINDS), help="What wrote FILE (parquet: or csv, jsonl)."
+    "--from",
+    "kind",
+    required=True,
+    type=click.Choice((*KINDS, *TABLES)),
+    help="What FILE is; parquet and csv: a table, by its ending.",
 )
 @click.option("-o", "--output", required=True, metavar="RUN", type=click.Path(path_type=Path), help="The new run.")
 @click.option("--budgets", metavar="B,B,...", help="Budget of each FILE (none: natural end), where it does not say.")
@@ -71,6 +77,7 @@ def command(
     from thinkcurve.interop.imports.write import import_files, write_run
     from thinkcurve.run import load_run
 
+    kind = TABLES.get(kind, kind)
     _check_takers(kind, {"--filter": chosen_filter, "--usage": usage, "--columns": columns})
     wishes = Wishes(
         filter=chosen_filter,

@@ -24,7 +24,7 @@ LISTED = 10
 """Answers judged otherwise that are listed; ``--json`` has them all."""
 EPILOG = """\b
 Examples:
-  thinkcurve leaderboard results/* -o site
+  thinkcurve leaderboard runs/* -o site
   thinkcurve leaderboard results/new -o site --add
   thinkcurve leaderboard --check submissions/run-42
 """

@@ -32,7 +32,7 @@ COMMANDS = {
     "models": "List the engines, and what MODEL may be.",
     "verify": "Judge answers of your own, no model needed.",
     "regrade": "Judge the stored answers of a run again, and say what changed.",
-    "doctor": "Try what this machine can do: the sandbox, and what it refuses.",
+    "doctor": "Try what works here; what is missing for the rest, and what mends it.",
     "schema": "Print the JSON Schema of a study, of the files of a run, of a curve.",
     "compact": "Write a run's tables (Parquet) from its journal.",
 }

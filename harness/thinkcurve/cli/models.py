@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from thinkcurve.tariff import Tariff, Tier
 
 WIDTH = 79
+NO_MARKERS = "no markers found; --model-option thinking=ask asks it to think in <think> and </think>"
 FORMAT_WIDTH = 12
 """Columns of the name of a thinking format."""
 SPECS = {
@@ -53,6 +54,7 @@ SPECS = {
             ("sglang", "SGLang"),
         )
     },
+    "synthetic": ("synthetic:", "no model at all: made-up tokens, to try how much the harness bears"),
     "replay": ("replay:RUN", "the answers of a finished run, no model needed"),
 }
 
@@ -125,6 +127,7 @@ def _print_model(spec: str, options: dict[str, Any], as_json: bool) -> None:
 
     import msgspec
 
+    from thinkcurve.budget import Control
     from thinkcurve.plugins import open_backend
     from thinkcurve.prices import tariff_of
     from thinkcurve.study import Study
@@ -143,6 +146,8 @@ def _print_model(spec: str, options: dict[str, Any], as_json: bool) -> None:
                 del facts[key]
     else:
         facts |= {"price": _price(tariff)}
+    if model.thinking is None and Control.TRUNCATE in backend.controls:
+        facts["thinking"] = NO_MARKERS
     if "efforts" in facts:
         facts["efforts"] = ", ".join(model.efforts) or None
     if model.native is not None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from thinkcurve.run import Run
     from thinkcurve.store import Manifest
 
+DEMO_TASKS = ("arithmetic", "induce")
+"""What the embedded model was taught."""
 EPILOG = """\
 Example: thinkcurve run -m llamacpp:model.gguf -t math500 --budgets 0,256,none
 """
@@ -131,6 +133,7 @@ async def _carry_out(
         _say_what_is_left(plan, directory)
         for session in plan.sessions:
             _say(f"{session.spec}: {_drawn(session, study)}")
+        _say_what_is_not_known(plan)
         started = time.monotonic()
         gc.freeze()  # what was imported and read is not looked at again, for the length of this process
         with Progress(plan, progress) as shown:
@@ -181,6 +184,13 @@ def _say_what_is_left(plan: Any, directory: Path) -> None:
     left, total = plan.n_missing, plan.n_attempts
     if left < total:
         _say(f"Going on with {directory}: {left:,} of {total:,} attempts left, {len(plan.study.budgets)} budgets.")
+
+
+def _say_what_is_not_known(plan: Any) -> None:
+    """The embedded model was taught two tasks: its curve on another one is flat, and says nothing of that task."""
+    others = [task for task in plan.study.tasks if task not in DEMO_TASKS]
+    if "embedded" in plan.study.models and others:
+        _say(f"embedded: taught {' and '.join(DEMO_TASKS)} alone; for {', '.join(others)} give your model with -m")
 
 
 def _drawn(session: Any, study: Any) -> str:

@@ -136,6 +136,11 @@ def test_tasks_and_models_show_cards() -> None:
     [
         (["run", "-m", "embeded"], "unknown model 'embeded': no engine 'embeded'. Did you mean 'embedded'?"),
         (["run", "-m", "nonsense:x"], "Known engines: "),
+        (["run", "-m", "model.gguf"], "Did you mean llamacpp:model.gguf?"),
+        (["run", "-m", "Qwen/Qwen3-0.6B"], "Did you mean transformers:Qwen/Qwen3-0.6B, vllm:Qwen/Qwen3-0.6B or mlx:Qw"),
+        (["run", "-m", "gpt-5.2"], "Did you mean openai:gpt-5.2?"),
+        (["run", "-m", "localhost:8000"], "Did you mean http://localhost:8000/v1?"),
+        (["run", "-m", "10.0.0.1:8000/v1#m"], "Did you mean http://10.0.0.1:8000/v1#m?"),
         (["run", "-t", "arithmetics"], "unknown task 'arithmetics'. Did you mean 'arithmetic'?"),
         (["run", "--budgets", "64,0"], "0 follows 64"),
         (["run", "--budgets", "64,64"], "64 stands twice"),
@@ -162,6 +167,27 @@ def test_bad_input_is_one_line_and_exit_code_2(args: list[str], complaint: str, 
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_runs_names_the_runs_in_it() -> None:
+    reference = Path(__file__).parents[3] / "results" / "reference"
+    done = call("show", reference)
+    assert done.returncode == 2
+    assert f"has no manifest.json; it holds 6 runs: {reference / 'embedded'}, " in done.stderr
+
+
+def test_the_embedded_model_is_said_not_to_know_other_tasks(tmp_path: Path) -> None:
+    (tmp_path / "mine.jsonl").write_text('{"question": "1+1?", "answer": "2"}\n')
+    done = call("run", "-t", tmp_path / "mine.jsonl", *SMALL, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"embedded: taught arithmetic and induce alone; for {tmp_path / 'mine.jsonl'} give your mo" in done.stderr
+    own = call("run", *SMALL, cwd=tmp_path)
+    assert "taught" not in own.stderr
+
+
+def test_every_engine_says_what_it_is() -> None:
+    listed = json.loads(call("models", "--json").stdout)
+    assert [row["model"] for row in listed if not row["description"]] == []
 
 
 def test_a_plot_of_an_unknown_cost_or_format_is_refused(run: Path, tmp_path: Path) -> None:

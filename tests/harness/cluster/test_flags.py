@@ -1,7 +1,6 @@
 """What ``run`` and ``doctor`` say of a cluster before there is one."""
 
 import sys
-from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 from click.testing import CliRunner
 
 from scripts import changed
-from thinkcurve.cli import doctor_cluster
 from thinkcurve.cli.cluster_flags import NAMES, wish_of
 from thinkcurve.cli.run import command
 from thinkcurve.cluster.driver import Wish, open_driver
@@ -56,15 +54,3 @@ def test_without_ray_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPat
     assert "pip install" in INSTALL
     with pytest.raises(UsageError, match="max-usd"):  # said before anything else is tried
         open_driver(Wish(), changed(models=("embedded",), tasks=("arithmetic",), max_usd=1.0), tmp_path)
-
-
-def test_doctor_has_a_line_on_ray(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> str:
-        raise PackageNotFoundError(name)
-
-    monkeypatch.setattr("importlib.metadata.version", missing)
-    assert doctor_cluster.ray_line() == "Ray (run --cluster): not installed; pip install 'thinkcurve[cluster]'"
-    monkeypatch.setattr("importlib.metadata.version", lambda name: "2.60.0")
-    line = doctor_cluster.ray_line()
-    assert line.startswith("Ray 2.60.0")
-    assert len(line) <= 80

@@ -131,3 +131,11 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path, arguments: list[str], c
 def test_a_map_of_columns_has_pairs(tmp_path: Path, given: str) -> None:
     said = invoke(str(LOGS / "x"), "--from", "parquet", "-o", str(tmp_path / "run"), "--columns", given)
     assert "is not OURS=THEIRS, such as problem=question_id" in str(said.exception)
+
+
+def test_what_export_calls_csv_import_calls_csv_too(tmp_path: Path) -> None:
+    table = tmp_path / "graded.csv"
+    table.write_text("problem,correct,model,task,budget\na,1,m,t,64\nb,0,m,t,64\n")
+    said = invoke(str(table), "--from", "csv", "-o", str(tmp_path / "run"), "--json")
+    assert said.exit_code == 0, said.output
+    assert json.loads(said.stdout)["curves"][0]["points"][0]["accuracy"] == 0.5
