@@ -56,12 +56,5 @@ EXCEPTIONS: dict[tuple[str, str, int, int], tuple[float, float]] = {
     ("expected accuracy of the fourth of six", "item response", 200, 1): (93, 98),
     ("expected accuracy of the fourth of six", "item response", 200, 8): (93, 98),
     ("s1's Scaling, per doubling", "ladders", 30, 8): (92, 97),
-    ("tokens of a million requests", "ladders", 200, 1): (90, 97),
-    ("tokens of a million requests", "ladders", 200, 8): (93, 98),
-    ("tokens that half stay below", "ladders", 30, 1): (93, 98),
-    ("two models at one cost", "ladders", 30, 1): (91, 97),
-    ("two models at one cost", "ladders", 1000, 8): (92, 97),
-    ("cheapest against dearest point", "ladders", 30, 1): (92, 97),
-    ("self-correction per 1,000 tokens", "gamma rates", 200, 1): (92, 97),
 }
 """Estimate, world, problems and samples to the least and the most."""
