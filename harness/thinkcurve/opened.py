@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +17,7 @@ from thinkcurve.study import Study, seed_of
 from thinkcurve.tariff import UNKNOWN, Tariff
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(msgspec.Struct, frozen=True, gc=False):
     """A problem as a model is asked it: as token ids that end where the thinking begins, or as messages.
 
     ``told`` holds the prompts that name a budget, for the control that tells the model in words.
@@ -30,7 +28,7 @@ class Prompt:
     digest: str
     prefix_ids: tuple[int, ...] = ()
     """What every answer to it begins with, written by us after the thinking."""
-    told: Mapping[Budget, Prompt] = field(default_factory=dict)
+    told: Mapping[Budget, Prompt] = {}
     messages: tuple[Message, ...] = ()
 
     def at(self, budget: Budget) -> Prompt:
@@ -92,7 +90,7 @@ def telling(study: Study, messages: Sequence[Message], make: Callable[[Sequence[
     ladder = (budget for budget in study.budgets if budget is not None)
     words = {budget: study.budget_prompt.replace("{{budget}}", str(budget)) for budget in ladder}
     told: dict[Budget, Prompt] = {budget: make(with_words(messages, said)) for budget, said in words.items()}
-    return dataclasses.replace(plain, told=told)
+    return msgspec.structs.replace(plain, told=told)
 
 
 def with_words(messages: Sequence[Message], words: str) -> Sequence[Message]:

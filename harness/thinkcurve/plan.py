@@ -45,8 +45,7 @@ from thinkcurve.verify.judge import Judge
 from thinkcurve.ways import check_ladder_fits, open_model
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(msgspec.Struct, frozen=True):
     """One (model, problem, sample): what is thought once and answered at every budget."""
 
     session: Opened

@@ -9,19 +9,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import cached_property
 from typing import Literal
 
 import msgspec
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One turn of a chat prompt."""
 
     role: str
     content: str
 
 
-class MathAnswer(msgspec.Struct, frozen=True, tag="math", omit_defaults=True):
+class MathAnswer(msgspec.Struct, frozen=True, gc=False, tag="math", omit_defaults=True):
     """A gold answer compared as mathematics: ``r"\\frac12"`` equals ``0.5``. The other fields are the task's rules.
 
     ``tolerance`` is the largest absolute difference between two numbers, item by item in tuples, lists and matrices,
@@ -107,7 +108,7 @@ class Custom(msgspec.Struct, frozen=True, tag="custom"):
 Reference = MathAnswer | Choice | FunctionTests | StdioTests | Custom
 
 
-class Problem(msgspec.Struct, frozen=True):
+class Problem(msgspec.Struct, frozen=True, dict=True):
     """One question with its reference. ``task``, ``split`` and ``index`` name it for ever.
 
     ``level`` is its difficulty, ``group`` what it is a part of (a subject, a contest), ``key`` the name that its data
@@ -126,12 +127,12 @@ class Problem(msgspec.Struct, frozen=True):
     stop: tuple[str, ...] = ()
     answer_prefix: str = ""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The stable name, ``task/split/index``."""
         return f"{self.task}/{self.split}/{self.index}"
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """16 hex digits over everything that can change a verdict: question and reference."""
         return digest([self.question.encode(), msgspec.json.encode(self.reference)])
@@ -150,7 +151,7 @@ REFUSAL = "refusal"
 """The reason of a missing answer where the model declined, as its provider says."""
 
 
-class Judgement(msgspec.Struct, frozen=True):
+class Judgement(msgspec.Struct, frozen=True, gc=False):
     """A verdict and how it was reached.
 
     ``reason`` says why it is not ``correct`` (``wrong``, ``timeout``, ``unclosed``, ...), ``rung`` which rule

@@ -18,7 +18,7 @@ AttemptKey = tuple[str, str, int, Budget]
 """(model, problem, sample, budget): what one attempt is."""
 
 
-class Trace(msgspec.Struct, frozen=True, tag_field="event", tag="trace"):
+class Trace(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="trace"):
     """The thinking of one (problem, sample), up to the largest budget.
 
     ``budget`` is the budget that a separate trace was made for, ``None`` for a shared one; under control ``effort`` it
@@ -65,7 +65,7 @@ class Trace(msgspec.Struct, frozen=True, tag_field="event", tag="trace"):
         return (self.model, self.problem, self.sample, self.budget)
 
 
-class Attempt(msgspec.Struct, frozen=True, tag_field="event", tag="attempt"):
+class Attempt(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="attempt"):
     """One graded answer: (model, problem, sample, budget).
 
     Token counts are those of this attempt *alone*: ``generated_tokens`` = thinking + answer, ``total_tokens`` adds
@@ -123,7 +123,7 @@ class Attempt(msgspec.Struct, frozen=True, tag_field="event", tag="attempt"):
         return (self.model, self.problem, self.sample, self.budget)
 
 
-class Failure(msgspec.Struct, frozen=True, tag_field="event", tag="failure"):
+class Failure(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="failure"):
     """An attempt that did not come about. Never scored; tried again on resume."""
 
     model: str

@@ -126,7 +126,8 @@ class Run:
         return sorted(found, key=lambda curve: (models.index(curve.model), tasks.index(curve.task)))
 
     def __repr__(self) -> str:
-        return f"Run({str(self.path)!r}, {len(self.attempts)} attempts)"
+        n_attempts = count_rows(attempts_path(self.path)) if self._given is None else len(self._given.attempts)
+        return f"Run({str(self.path)!r}, {n_attempts} attempts)"
 
 
 class Figures(Run):

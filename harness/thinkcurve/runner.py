@@ -6,8 +6,7 @@ Only what the journal lacks is generated, and each thing is written the moment i
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import msgspec
 
@@ -38,8 +37,7 @@ IN_FLIGHT_PER_SLOT = 2
 """Units open for each slot of a backend: one in the engine, one being judged, so that neither waits."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True):
     """An answer that waits for its verdict, and the budgets that it serves. A chat has no cut of ours (``made``)."""
 
     trace: Trace
@@ -124,16 +122,22 @@ class _Worker:
 
     async def _run_units(self) -> None:
         widest = max(s.backend.concurrency for s in self.plan.sessions)
-        room = asyncio.Semaphore(widest * IN_FLIGHT_PER_SLOT)
+        n_open = min(widest * IN_FLIGHT_PER_SLOT, self.plan.n_missing)
+        units = self.plan.units()
         try:
             async with asyncio.TaskGroup() as group:
-                for unit in self.plan.units():
-                    budgets = self.plan.missing(unit)
-                    if budgets:
-                        await room.acquire()
-                        group.create_task(self._unit(unit, budgets)).add_done_callback(lambda _: room.release())
+                for _ in range(n_open):
+                    group.create_task(self._some_of(units))
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
+
+    async def _some_of(self, units: Iterator[Unit]) -> None:
+        """One unit after another of those that are left, as many of these run at a time as units are open."""
+        for unit in units:
+            budgets = self.plan.missing(unit)
+            if budgets:
+                await self._unit(unit, budgets)
+                await asyncio.sleep(0)  # a model that answers at once must not keep others from their turn
 
     async def _unit(self, unit: Unit, budgets: list[Budget]) -> None:
         """All that a unit lacks, in the way that its session takes."""
@@ -169,9 +173,9 @@ class _Worker:
         for budget in budgets:
             kind = kind_of(spec, budget)
             async with self.slots[spec]:
-                if spec in self.recorder.lost or not await self._may_pay(spec, kind):
+                if spec in self.recorder.lost or not (spec in self.free or await self._may_pay(kind)):
                     return
-                before = self.recorder.paid(unit)
+                before = None if spec in self.free else self.recorder.paid(unit)
                 try:
                     found = await work(budget)
                 except BaseException:
@@ -183,10 +187,8 @@ class _Worker:
             finally:
                 self._end(unit, before, kind)
 
-    async def _may_pay(self, spec: str, kind: str) -> bool:
+    async def _may_pay(self, kind: str) -> bool:
         """Whether the allowance lets another request begin; what is in flight is let end."""
-        if spec in self.free:
-            return True
         if self.spent is None:
             try:
                 await self.purse.enter(kind)
@@ -215,7 +217,7 @@ class _Worker:
 
     async def _told(self, unit: Unit, session: Session, budget: Budget) -> list[Answered]:
         """The trace and the answer of a model that was told its budget in words and then left alone."""
-        unit = dataclasses.replace(unit, prompt=unit.prompt.at(budget))
+        unit = msgspec.structs.replace(unit, prompt=unit.prompt.at(budget))
         try:
             trace = await self._trace(unit, session, None, budget)
         except BackendError as error:
@@ -340,7 +342,8 @@ class _Worker:
             else:
                 assert isinstance(session, Session)
                 first = attempt_of(session, prompt, trace, made, served[0], generation, judgement)
-        first = msgspec.structs.replace(first, **certainty_of(generation)._asdict())
+        if generation.logprobs or generation.top_logprobs:
+            first = msgspec.structs.replace(first, **certainty_of(generation)._asdict())
         self.recorder.record(first)
         for budget in served[1:]:
             self.recorder.record(shared_with(first, budget))
@@ -362,8 +365,9 @@ class _Worker:
         """An attempt of the same unit past the same natural end, made when the ladder was shorter."""
         if made.is_forced or self.plan.study.is_separate:
             return None
+        attempts = self.plan.state.of(unit.key).attempts
         for budget in self.plan.study.budgets:
-            known = self.plan.state.attempt(self._key(unit, budget))
+            known = attempts.get(budget)
             if known and not known.is_forced and known.thinking_tokens == made.length:
                 return known
         return None

@@ -76,8 +76,8 @@ class Session(Opened):
         context = self.backend.model.context_tokens
         if context is None:
             return None
-        longest = max((prompt, *prompt.told.values()), key=lambda told: len(told.token_ids))
-        taken = len(longest.token_ids) + self.markers.longest + len(prompt.prefix_ids)
+        longest = max(len(asked.token_ids) for asked in (prompt, *prompt.told.values()))
+        taken = longest + self.markers.longest + len(prompt.prefix_ids)
         return context - taken - self.study.answer_tokens
 
     def closing(self, made: Cut) -> tuple[int, ...]:

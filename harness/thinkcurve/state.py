@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -63,7 +62,7 @@ class State:
         self._done = {model: bytearray(size) for model in models}
         self._failed = {model: bytearray(size) for model in models}
         self._shelf = _Shelf(most_held)
-        self._worked: Counter[Unit] = Counter()
+        self._worked: dict[Unit, int] = {}
         self.failures: dict[AttemptKey, Failure] = {}
         """The first failures that stand, by key: at most `MOST_FAILURES`."""
         self._has_any = False
@@ -94,21 +93,19 @@ class State:
 
     def missing(self, unit: Unit) -> list[Budget]:
         """The budgets at which a unit has no attempt yet."""
-        place = self._place(unit)
-        done = 0 if place is None else self._mask(unit[0], place)
+        done = self._done_of(unit)
         return [] if done == self._whole else [budget for budget, bit in self._bits.items() if not done & bit]
 
     def begin(self, unit: Unit) -> None:
         """A unit is being worked on: what there is of it is held until `end`, whether it is complete or not."""
-        self._worked[unit] += 1
+        self._worked[unit] = self._worked.get(unit, 0) + 1
 
     def end(self, unit: Unit) -> None:
         """Nobody works on a unit any more: of one that is complete only the bits stay."""
-        self._worked[unit] -= 1
-        if self._worked[unit] > 0:
-            return
-        del self._worked[unit]
-        if not self.missing(unit):
+        left = self._worked.pop(unit) - 1
+        if left > 0:
+            self._worked[unit] = left
+        elif self._done_of(unit) == self._whole:
             self._shelf.drop(unit)
 
     def of(self, unit: Unit) -> UnitRecords:
@@ -117,11 +114,8 @@ class State:
 
     def trace(self, key: AttemptKey) -> Trace | None:
         """A trace of such a unit."""
-        return self.of(key[:3]).traces.get(key[3])
-
-    def attempt(self, key: AttemptKey) -> Attempt | None:
-        """An attempt of such a unit."""
-        return self.of(key[:3]).attempts.get(key[3])
+        found = self._shelf.get(key[:3])
+        return None if found is None else found.traces.get(key[3])
 
     def close(self) -> None:
         """Let go what lies on disk."""
@@ -155,6 +149,11 @@ class State:
             self.n_failures -= 1
             self._failed[event.model][place : place + self._width] = (failed ^ bit).to_bytes(self._width, "little")
             self.failures.pop(event.key, None)
+
+    def _done_of(self, unit: Unit) -> int:
+        """The bits of the budgets at which a unit has an attempt."""
+        place = self._place(unit)
+        return 0 if place is None else self._mask(unit[0], place)
 
     def _place(self, unit: Unit) -> int | None:
         """Where the bits of a unit begin; ``None`` where the study has no such unit."""

@@ -10,6 +10,7 @@ import hashlib
 import math
 import tomllib
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -32,7 +33,7 @@ Options = dict[str, dict[str, Any]]
 DEFAULT_LADDER: tuple[Budget, ...] = (0, 16, 32, 64, 128, 256)
 
 
-class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=False):
+class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=False, dict=True):
     """A study, as a user writes it.
 
     ``answer_tokens`` is the answer's own reserve, never eaten by thinking. ``traces`` is ``shared`` (one trace
@@ -86,7 +87,7 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     model_options: dict[str, dict[str, Any]] = {}
     task_options: dict[str, dict[str, Any]] = {}
 
-    @property
+    @cached_property
     def is_separate(self) -> bool:
         """Whether every budget has a trace of its own: by wish, or because the control lets the model see it."""
         return self.traces == "separate" or not self.control.shares_trace

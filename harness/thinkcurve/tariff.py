@@ -96,9 +96,9 @@ class Tariff(msgspec.Struct, frozen=True):
 
     def _at(self, prompt: int) -> Tariff:
         """The prices for a prompt of so many tokens."""
-        tier = next((t for t in reversed(self.tiers) if prompt > t.above), None)
-        if tier is None:
+        if not self.tiers or prompt <= self.tiers[0].above:
             return self
+        tier = next(t for t in reversed(self.tiers) if prompt > t.above)
         own = {key: value for key in TIERED if (value := getattr(tier, key)) is not None}
         return msgspec.structs.replace(self, **own)
 

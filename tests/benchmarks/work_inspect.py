@@ -38,11 +38,12 @@ def instant(messages: list[Any], *_: Any) -> ModelOutput:
 
 
 def main(n: int) -> None:
+    made = samples(n)
     imported_s = own_cpu_s()
     with tempfile.TemporaryDirectory() as directory:
         task = Task(
             name="eggs",
-            dataset=MemoryDataset([Sample(input=s.question, target=s.gold, id=s.index) for s in samples(n)]),
+            dataset=MemoryDataset([Sample(input=s.question, target=s.gold, id=s.index) for s in made]),
             solver=generate(),
             scorer=pattern(r"The answer is (-?[0-9]+)"),
         )

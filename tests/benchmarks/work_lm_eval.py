@@ -71,12 +71,12 @@ class Instant(LM):
 
 
 def main(n: int) -> None:
-    model = Instant()
+    made, model = samples(n), Instant()
     imported_s = own_cpu_s()
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         data = root / "eggs.jsonl"
-        data.write_text("".join(json.dumps({"question": s.question, "gold": s.gold}) + "\n" for s in samples(n)))
+        data.write_text("".join(json.dumps({"question": s.question, "gold": s.gold}) + "\n" for s in made))
         (root / "eggs.yaml").write_text(TASK.format(data=data))
         tracker = EvaluationTracker(output_path=str(root / "out"))
         results = simple_evaluate(

@@ -86,7 +86,7 @@ def test_the_state_knows_what_the_records_say(found: list[Event], most_held: int
             missing = [b for b in BUDGETS if (*unit, b) not in records.attempts]
             assert state.missing(unit) == missing
             if missing:
-                assert [state.attempt((*unit, b)) for b in BUDGETS] == [
+                assert [state.of(unit).attempts.get(b) for b in BUDGETS] == [
                     records.attempts.get((*unit, b)) for b in BUDGETS
                 ]
                 assert [state.trace((*unit, b)) for b in BUDGETS] == [records.traces.get((*unit, b)) for b in BUDGETS]
@@ -102,7 +102,7 @@ def test_a_complete_unit_is_held_while_it_is_worked_on_and_not_after(tmp_path: P
     state.add(first)
     assert state.missing(unit) == []
     assert state.trace((*unit, None)) == a_trace(0)
-    assert state.attempt((*unit, 0)) == first
+    assert state.of(unit).attempts[0] == first
     state.end(unit)
     assert state.of(unit).traces == state.of(unit).attempts == {}
 

@@ -11,7 +11,7 @@ from thinkcurve.budget import Ending
 from thinkcurve.errors import BackendError
 from thinkcurve.plan import Given, prepare
 from thinkcurve.problem import Verdict
-from thinkcurve.run import load_run
+from thinkcurve.run import Run, load_run
 from thinkcurve.run import sweep as blocking_sweep
 from thinkcurve.runner import carry_out
 from thinkcurve.store import journal_path, read_manifest
@@ -26,6 +26,25 @@ async def test_every_attempt_exists_once_and_the_curve_rises(tmp_path: Path) -> 
     assert [point.accuracy for point in curve.points] == done
     assert [20 - 20 * share for share in done] == [point.forced for point in curve.points]
     assert all(p.thinking_tokens <= p.budget for p in curve.points if p.thinking_tokens and p.budget)
+
+
+def test_a_run_is_told_of_without_a_table_of_its_attempts(tmp_path: Path) -> None:
+    """`asyncio.run` asks for the text of its task when it ends, so a run that made its table for it cost seconds."""
+    objects = given()
+    run = blocking_sweep(STUDY, tmp_path, backends=objects.backends, tasks=objects.tasks)
+    assert repr(run) == f"Run({str(tmp_path)!r}, 100 attempts)"
+    assert "attempts" not in vars(run)
+    assert repr(Run(tmp_path, run.manifest)) == repr(run)
+
+
+async def test_a_model_that_answers_at_once_leaves_others_their_turn(tmp_path: Path) -> None:
+    work = asyncio.create_task(sweep(tmp_path, objects=given(concurrency=1)))
+    n_turns = 0
+    while not work.done():
+        await asyncio.sleep(0)
+        n_turns += 1
+    assert len((await work).attempts) == 100
+    assert n_turns > 20 / 2
 
 
 async def test_one_trace_and_separate_runs_say_the_same(tmp_path: Path) -> None:
@@ -148,13 +167,21 @@ async def test_a_fatal_fault_stops_at_once_and_the_run_goes_on_later(tmp_path: P
 
 
 async def test_cancelled_anywhere_it_goes_on_to_the_same_end(tmp_path: Path) -> None:
+    left, reached = 0, asyncio.Event()
+
     async def slow(asked: Asked) -> str:
+        nonlocal left
         await asyncio.sleep(0.005)
+        left -= 1
+        if not left:
+            reached.set()
         return adder(asked)
 
     for _ in range(4):
+        left, reached = 10, asyncio.Event()
         task = asyncio.create_task(sweep(tmp_path, objects=given(slow, concurrency=3)))
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(60):
+            await reached.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import random
 import time
 from collections.abc import Iterable
+
+import msgspec
 
 from thinkcurve.budget import Budget, Control
 from thinkcurve.pipeline import answer, cuts, think
@@ -69,5 +70,5 @@ async def _spend_separate(plan: Plan, session: Session, unit: Unit, budget: Budg
     if plan.study.control is Control.SERVER:
         found = await serve(session, unit.prompt, unit.sample, budget)
         return (found.trace.generated_spent or 0) + len(found.answer.token_ids or ())
-    asked = dataclasses.replace(unit, prompt=unit.prompt.at(budget))
+    asked = msgspec.structs.replace(unit, prompt=unit.prompt.at(budget))
     return await _spend_shared(session, asked, [None if plan.study.control is Control.PROMPT else budget], None)

@@ -72,7 +72,7 @@ def judge_text(gold: str, answer: str, rules: MathAnswer | None = None) -> Readi
     if rules is not None and not is_plain(rules):
         found = math_answer(answer) if rules.form == "expression" else worded_answer(answer)
         return found if isinstance(found, Missing) else Reading(found, _compare_by(rules, found.text))
-    if 2 < len(whole) < 200 and (tree := _gold(gold).tree) and tree.head == "words" and words(whole) == tree.name:
+    if 2 < len(whole) < 200 and not PLAIN.fullmatch(gold) and _is_worded(_gold(gold), whole):
         start = answer.index(whole)
         return Reading(Extracted(whole, "whole", (start, start + len(whole))), Comparison(True, "words"))
     if option := _OPTION.fullmatch(gold.strip()):
@@ -84,6 +84,12 @@ def judge_text(gold: str, answer: str, rules: MathAnswer | None = None) -> Readi
         return reading
     chosen = letter_answer(answer)
     return Reading(chosen, Comparison(chosen.text == letter[1], "letter")) if chosen else reading
+
+
+def _is_worded(gold: _Gold, answer: str) -> bool:
+    """Whether an answer is a gold in words, in the same words."""
+    tree = _gold_tree(gold.text)
+    return tree is not None and tree.head == "words" and words(answer) == tree.name
 
 
 def _judge_option(letter: str, content: str, answer: str) -> Reading | Missing:
@@ -144,7 +150,6 @@ class _Gold(NamedTuple):
     normal: str
     number: Number | None
     has_unit: bool
-    tree: Node | None
 
 
 _UNIT = re.compile(r"\\(?:text|mathrm|mbox|textbf|textrm)|[A-Za-z]{2}")
@@ -159,7 +164,13 @@ def _gold(gold: str) -> _Gold:
     plain = normal(text)
     value = number(plain)
     has_unit = bool(_UNIT.search(text)) and (value is None or not _LETTERS.search(plain))  # not the words of a number
-    return _Gold(text, plain, value, has_unit, _tree(text))
+    return _Gold(text, plain, value, has_unit)
+
+
+@functools.lru_cache(maxsize=8192)
+def _gold_tree(text: str) -> Node | None:
+    """The tree of a gold, read once, and not where numbers alone decide."""
+    return _tree(text)
 
 
 def _unboxed(text: str) -> str:
@@ -202,12 +213,12 @@ def _is_long_decimal(text: str) -> bool:
 
 
 def _compare_trees(gold: _Gold, text: str, plain: str) -> Comparison:
-    tree = _tree(text)
-    if gold.tree is not None and tree is not None:
-        found = same(gold.tree, _with_small_i(gold.tree, tree))
+    left, tree = _gold_tree(gold.text), _tree(text)
+    if left is not None and tree is not None:
+        found = same(left, _with_small_i(left, tree))
         if found.equal is not None:
             return Comparison(found.equal, found.rung)
-        if is_heavy(gold.tree) or is_heavy(tree):
+        if is_heavy(left) or is_heavy(tree):
             return Comparison(None, "parsed", "too_complex")
     elif (settled := _compare_words(gold.normal, plain)) is not None:
         return settled
