@@ -16,10 +16,9 @@ import msgspec
 
 from thinkcurve.backend import Visibility
 from thinkcurve.budget import Ending
-from thinkcurve.errors import UsageError
 from thinkcurve.problem import Verdict
 from thinkcurve.store import Attempt, Failure, Trace
-from thinkcurve.tables import arrow_type, column_groups
+from thinkcurve.tables import arrow_type, column_groups, open_table, unreadable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,12 +56,11 @@ def read_frame(
     """
     import pandas as pd
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     if not path.exists():
         return frame_of([], record)
     try:
-        with pq.ParquetFile(path) as file:
+        with open_table(path) as file:
             n_rows = file.metadata.num_rows
             names = [name for name in record.__struct_fields__ if not (is_lean and name in HEAVY)]
             names = [name for name in names if not only or name in only or name in KEY]
@@ -71,7 +69,7 @@ def read_frame(
             else:
                 columns = {name: _column(file, record, name) for name in names}
     except (OSError, pa.ArrowException, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from error
+        raise unreadable(path, error) from error
     if not n_rows:
         return frame_of([], record)
     frame = pd.DataFrame(columns)
@@ -87,6 +85,7 @@ def _column(file: Any, record: type[msgspec.Struct], name: str) -> Any:
     if name not in file.schema_arrow.names:
         return [_default(record, name)] * n_rows
     column = file.read(columns=[name]).column(name).cast(arrow_type(record, name))
+    _check_length(column, n_rows, name)
     if column.null_count and not annotation.endswith("| None"):
         raise ValueError(f"column {name!r} has nothing in {column.null_count:,} rows")
     if annotation in WORDS:
@@ -104,14 +103,14 @@ def _column(file: Any, record: type[msgspec.Struct], name: str) -> Any:
 def _lean_column(path: Path, file: Any, record: type[msgspec.Struct], name: str) -> Any:
     """One column, a text as categories: it is read as a dictionary of its words, row group by row group."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     is_text = arrow_type(record, name) == pa.string()
     if not is_text or name not in file.schema_arrow.names:
         return _column(file, record, name)
     annotation = str(record.__annotations__[name])
-    with pq.ParquetFile(path, read_dictionary=[name]) as words:
+    with open_table(path, read_dictionary=[name]) as words:
         column = words.read(columns=[name]).column(name).unify_dictionaries()
+    _check_length(column, file.metadata.num_rows, name)
     if column.null_count and not annotation.endswith("| None"):
         raise ValueError(f"column {name!r} has nothing in {column.null_count:,} rows")
     if annotation in WORDS:
@@ -132,7 +131,7 @@ def read_rows(path: Path, record: type[Attempt | Trace | Failure], problems: Col
     try:
         return frame_of([msgspec.convert({**kind, **row}, record) for row in rows], record)
     except msgspec.ValidationError as error:
-        raise UsageError(f"cannot read {path}: {error}") from error
+        raise unreadable(path, error) from error
 
 
 def _default(record: type[msgspec.Struct], name: str) -> Any:
@@ -141,6 +140,12 @@ def _default(record: type[msgspec.Struct], name: str) -> Any:
     if fields[name].default is msgspec.NODEFAULT:
         raise ValueError(f"it has no column {name!r}")
     return fields[name].default
+
+
+def _check_length(column: Any, n_rows: int, name: str) -> None:
+    """Refuse a column that lost rows: pandas would fill it up."""
+    if len(column) != n_rows:
+        raise ValueError(f"column {name!r} has {len(column):,} rows, not {n_rows:,}")
 
 
 def _check(column: Any, words: type[StrEnum], name: str) -> None:

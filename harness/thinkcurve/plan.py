@@ -149,6 +149,8 @@ async def prepare(
             warn(f"task {choice.spec!r}: {doubt}")
     async with AsyncExitStack() as stack:
         journal = None if is_dry or old is None else _open_journal(stack, run)
+        if journal is not None:
+            _check_unchanged(run, old)
         sessions = [_open(stack, spec, study, given) for spec in study.models]
         prompts = {s.spec: [*_prompts(s, chosen)] for s in sessions}
         for session in sessions:
@@ -160,12 +162,15 @@ async def prepare(
         stack.push_async_callback(judge.aclose)
         manifest = _manifest(study, sessions, chosen, old, judge)
         agree(manifest)
-        state = State(study.models, (p.id for c in chosen for p in c.problems), study.samples, study.budgets)
+        ids = (problem.id for choice in chosen for problem in choice.problems)
+        state = State(study.models, ids, study.samples, study.budgets, is_separate=study.is_separate)
         stack.callback(state.close)
         has_new_prices = _read(run, warn, state, sessions, prompts) if old else False
         if not is_dry:
             _make_directory(run)
-            journal = journal or _open_journal(stack, run)
+            if journal is None:
+                journal = _open_journal(stack, run)
+                _check_unchanged(run, old)
             write_manifest(run, manifest)
             write_questions(run, (question for choice in chosen for question in choice.questions()))
             if has_new_prices:
@@ -202,6 +207,12 @@ def _old_manifest(run: Path) -> Manifest | None:
     if run.exists() and not run.is_dir():
         raise UsageError(f"{str(run)!r} is a file; -o needs a directory")
     return None
+
+
+def _check_unchanged(run: Path, old: Manifest | None) -> None:
+    """Once it is held: refuse a run that another process wrote to since its manifest was read."""
+    if _old_manifest(run) != old:
+        raise UsageError(f"run {str(run)!r} was written by another process just now; give the same command again")
 
 
 def _make_directory(run: Path) -> None:
@@ -265,6 +276,8 @@ def _read(run: Path, warn: Warn, state: State, sessions: Sequence[Opened], promp
         elif isinstance(event, Attempt):
             has_new_prices = has_new_prices or _usd(event, tariffs) != event.usd
         state.add(event)
+    if n_lost := state.forget_untraced():
+        warn(f"the traces of {n_lost:,} attempts are gone: these are made again")
     return has_new_prices
 
 

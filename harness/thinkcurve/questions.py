@@ -66,7 +66,7 @@ def read_questions(run: Path) -> list[Question]:
     if not path.exists():
         return []
     try:
-        return msgspec.convert(pq.read_table(path).to_pylist(), list[Question])
+        return msgspec.convert(pq.read_table(path, page_checksum_verification=True).to_pylist(), list[Question])
     except (OSError, pa.ArrowException, msgspec.ValidationError) as error:
         raise UsageError(f"cannot read {path}: {error}") from error
 

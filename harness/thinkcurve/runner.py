@@ -368,7 +368,9 @@ class _Worker:
         attempts = self.plan.state.of(unit.key).attempts
         for budget in self.plan.study.budgets:
             known = attempts.get(budget)
-            if known and not known.is_forced and known.thinking_tokens == made.length:
+            if known is None or known.is_forced or known.is_shared_answer:  # what that one cost stands in the first
+                continue
+            if known.thinking_tokens == made.length:
                 return known
         return None
 

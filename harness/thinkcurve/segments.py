@@ -17,6 +17,7 @@ import io
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, cast
@@ -28,6 +29,7 @@ SEGMENT_BYTES = 64 << 20
 SEGMENT = re.compile(r"(?:(?P<shard>[A-Za-z0-9][\w.-]*)-)?(?P<number>\d{6,})\.jsonl(?P<zst>\.zst)?", re.ASCII)
 SHARD = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 COPY_BYTES = 1 << 20
+_DRAFT = re.compile(r"\..+\.(?:jsonl|json|zst|parquet|html|svg|png|pdf)\.(?P<pid>\d{1,9})", re.ASCII)
 
 
 def journal_path(run: Path) -> Path:
@@ -115,14 +117,13 @@ def compress_as(plain: Path, target: Path) -> Path:
     """The same under a name of its own."""
     import pyarrow as pa
 
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    draft = draft_of(target)
     try:
         target.parent.mkdir(exist_ok=True)
         with plain.open("rb") as source, pa.CompressedOutputStream(str(draft), "zstd") as packed:
             shutil.copyfileobj(source, packed, COPY_BYTES)
-        _sync(draft)
-        os.replace(draft, target)
-        _sync(target.parent)
+        publish(draft, target)
+        _sync(target.parent)  # what it holds is let go next
     except OSError:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
@@ -145,10 +146,30 @@ def is_same(first: Path, second: Path) -> bool:
 
 
 def drop_drafts(run: Path) -> None:
-    """Remove what a writer that was killed had half compressed; only for the process that holds the run."""
+    """Remove what writers that were killed left half written; only for the process that holds the run."""
     with contextlib.suppress(OSError):
-        for draft in segments_path(run).glob(".[0-9]*.jsonl.zst.*"):
-            draft.unlink(missing_ok=True)
+        for draft in (*run.glob(".*"), *segments_path(run).glob(".[0-9]*.jsonl.zst.*")):
+            match = _DRAFT.fullmatch(draft.name)
+            if match is not None and not _is_running(int(match["pid"])):
+                draft.unlink(missing_ok=True)
+
+
+def draft_of(path: Path) -> Path:
+    """Where a file of a run is written, beside its place, before it is moved there."""
+    return path.with_name(f".{path.name}.{os.getpid()}")
+
+
+def _is_running(pid: int) -> bool:
+    """Whether another process here has this number, so that a draft may be its."""
+    if pid == os.getpid() or sys.platform == "win32":  # where ``os.kill`` with 0 ends a process
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def _sync(path: Path) -> None:
@@ -175,12 +196,20 @@ def lock(fd: int) -> bool:
     return True
 
 
+def publish(draft: Path, path: Path) -> None:
+    """Move a file that is whole to its place: there or not yet, it is whole after a loss of power too."""
+    _sync(draft)
+    os.replace(draft, path)
+
+
 def replace(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file beside its place and move it there, so that no reader sees half of it."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = draft_of(path)
     try:
         write(draft)
-        os.replace(draft, path)
+        publish(draft, path)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)

@@ -40,8 +40,8 @@ class UnitRecords(msgspec.Struct):
 class State:
     """Which attempts of a study there are, and the records of the units that lack some.
 
-    ``problems`` are the ids of the study's problems. Events of other models, problems, samples or budgets are passed
-    over.
+    ``problems`` are the ids of the study's problems; ``is_separate``: each budget has a trace of its own. Events of
+    other models, problems, samples or budgets are passed over.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class State:
         samples: int,
         budgets: Sequence[Budget],
         *,
+        is_separate: bool = False,
         most_held: int = MOST_HELD,
     ) -> None:
         self._places = {problem: place for place, problem in enumerate(dict.fromkeys(problems))}
@@ -61,6 +62,8 @@ class State:
         size = len(self._places) * samples * self._width
         self._done = {model: bytearray(size) for model in models}
         self._failed = {model: bytearray(size) for model in models}
+        self._traced = {model: bytearray(size) for model in models}
+        self._shared = 0 if is_separate else self._whole
         self._shelf = _Shelf(most_held)
         self._worked: dict[Unit, int] = {}
         self.failures: dict[AttemptKey, Failure] = {}
@@ -78,6 +81,7 @@ class State:
             return
         self._has_any = True
         if isinstance(event, Trace):
+            self._trace(event, place)
             if unit in self._worked or self._mask(event.model, place) != self._whole:
                 self._shelf.put(unit, event)
         elif bit := self._bits.get(event.budget, 0):
@@ -117,9 +121,37 @@ class State:
         found = self._shelf.get(key[:3])
         return None if found is None else found.traces.get(key[3])
 
+    def forget_untraced(self) -> int:
+        """Forget the attempts whose trace is not there, since what held it was damaged: both are to be made again, for
+        an attempt answers its trace. How many those are."""
+        n_before = self.n_attempts
+        for model, done in self._done.items():
+            if int.from_bytes(done, "little") & ~int.from_bytes(self._traced[model], "little"):
+                problems = list(self._places)
+                for place in range(0, len(done), self._width):
+                    if lost := self._mask(model, place) & ~self._mask(model, place, self._traced):
+                        sample, number = divmod(place // self._width, len(problems))
+                        self._forget((model, problems[number], sample), place, lost)
+        return n_before - self.n_attempts
+
     def close(self) -> None:
         """Let go what lies on disk."""
         self._shelf.close()
+
+    def _trace(self, event: Trace, place: int) -> None:
+        bits = self._shared if event.budget is None and self._shared else self._bits.get(event.budget, 0)
+        traced = self._mask(event.model, place, self._traced) | bits
+        self._traced[event.model][place : place + self._width] = traced.to_bytes(self._width, "little")
+
+    def _forget(self, unit: Unit, place: int, lost: int) -> None:
+        self.n_attempts -= lost.bit_count()
+        left = self._mask(unit[0], place) & ~lost
+        self._done[unit[0]][place : place + self._width] = left.to_bytes(self._width, "little")
+        found = self._shelf.get(unit)
+        if found is not None:
+            for budget, bit in self._bits.items():
+                if lost & bit:
+                    found.attempts.pop(budget, None)
 
     def _attempt(self, event: Attempt, unit: Unit, place: int, bit: int) -> None:
         done = self._mask(event.model, place)

@@ -21,6 +21,7 @@ from pathlib import Path
 import msgspec
 
 from thinkcurve.errors import ThinkcurveError, UsageError
+from thinkcurve.lines import is_intact, sealed
 from thinkcurve.manifest import (
     SCHEMA_VERSION,
     Manifest,
@@ -67,6 +68,7 @@ __all__ = [
     "Unit",
     "Warn",
     "has_journal",
+    "held",
     "journal_path",
     "manifest_path",
     "read_events",
@@ -98,8 +100,13 @@ def read_journal(path: Path, warn: Warn = lambda _: None) -> Iterator[Event]:
                     warn(f"{path}: dropped line {number}, torn when the run was stopped")
                     continue
                 try:
-                    yield decoder.decode(line)
+                    event = decoder.decode(line)
                 except (msgspec.DecodeError, UnicodeDecodeError):
+                    damaged.append(number)
+                    continue
+                if is_intact(line):
+                    yield event
+                else:
                     damaged.append(number)
     except OSError as error:
         if path.suffix != ".zst" or error.errno is not None:
@@ -110,6 +117,31 @@ def read_journal(path: Path, warn: Warn = lambda _: None) -> Iterator[Event]:
     if damaged:
         more = f" and {len(damaged) - 1:,} more" if len(damaged) > 1 else ""
         warn(f"{path}: passed over line {damaged[0]}{more}, damaged; what stood there is made again on resume")
+
+
+@contextlib.contextmanager
+def held(run: Path) -> Iterator[None]:
+    """Hold a run that is there against every writer, without writing to its journal; one that has only tables is held
+    by nobody. Raises `UsageError` when another process holds it."""
+    path = journal_path(run)
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield
+        return
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    try:
+        _lock(fd, run)
+        drop_drafts(run)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _lock(fd: int, run: Path) -> None:
+    if not lock(fd):
+        raise UsageError(f"run {str(run)!r} is being written by another process")
 
 
 class Journal:
@@ -141,15 +173,17 @@ class Journal:
             return
         self.path = journal_path(run)
         self._fd = self._open(self.path)
-        if not lock(self._fd):
+        try:
+            _lock(self._fd, run)
+        except UsageError:
             os.close(self._fd)
-            raise UsageError(f"run {str(run)!r} is being written by another process")
+            raise
         self._size = self._drop_torn_tail()
         self._end_rotation()
 
     def append(self, event: Event, now_s: float) -> None:
         """Write one event; ``now_s`` is a monotonic clock, used to space out ``fsync``."""
-        line = self._encoder.encode(event) + b"\n"
+        line = sealed(self._encoder, event)
         try:
             written = os.write(self._fd, line)
             if written != len(line):
@@ -160,10 +194,7 @@ class Journal:
                 os.fsync(self._fd)
         except OSError as error:
             self._forget_torn_write()
-            raise ThinkcurveError(
-                f"cannot write {self.path}: {error.strerror}; all before it is safe: "
-                "make room and give the same command to go on"
-            ) from error
+            raise self._refused(error) from error
         if self._size >= self._segment_bytes:
             with contextlib.suppress(OSError):  # nothing is lost: tried again when as much more is written
                 self.rotate()
@@ -191,18 +222,28 @@ class Journal:
     def sync(self) -> None:
         """Bring everything to the disk."""
         if self._fd >= 0:
-            os.fsync(self._fd)
+            try:
+                os.fsync(self._fd)
+            except OSError as error:
+                raise self._refused(error) from error
 
     def close(self) -> None:
         """Bring everything to the disk and let the lock go; closing twice is harmless."""
-        if self._fd >= 0:
+        if self._fd < 0:
+            return
+        try:
+            self.sync()
+        finally:
             fd, self._fd = self._fd, -1
-            try:
-                os.fsync(fd)
-            finally:
-                os.close(fd)
-            if self._shard and not self._size:
-                self.path.unlink(missing_ok=True)
+            os.close(fd)
+        if self._shard and not self._size:
+            self.path.unlink(missing_ok=True)
+
+    def _refused(self, error: OSError) -> ThinkcurveError:
+        return ThinkcurveError(
+            f"cannot write {self.path}: {error.strerror}; all before it is safe: "
+            "make room and give the same command to go on"
+        )
 
     def _open(self, path: Path, flags: int = 0) -> int:
         try:

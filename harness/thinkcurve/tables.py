@@ -17,8 +17,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from thinkcurve import segments
 from thinkcurve.errors import UsageError
-from thinkcurve.segments import journal_parts
+from thinkcurve.lines import sealed
+from thinkcurve.segments import draft_of, journal_parts
 from thinkcurve.store import (
     Attempt,
     Event,
@@ -108,11 +110,11 @@ def restore_journal(run: Path) -> None:
     """Where a run has only its tables, write its journal again, atomically, so that it can be gone on with."""
     if has_journal(run) or not attempts_path(run).exists():
         return
-    encode = msgspec.json.Encoder().encode
+    encoder = msgspec.json.Encoder()
 
     def write(path: Path) -> None:
         with path.open("wb") as journal:
-            journal.writelines(encode(event) + b"\n" for event in read_tables(run))
+            journal.writelines(sealed(encoder, event) for event in read_tables(run))
 
     replace(journal_path(run), write)
 
@@ -143,7 +145,7 @@ class _Groups:
         schema = pa.schema([(name, arrow_type(record, name)) for name in record.__struct_fields__])
         self._parsing = pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
         schema = schema.with_metadata({MARK: mark.encode()}) if mark else schema
-        self._table = pq.ParquetWriter(path, schema, compression="zstd")
+        self._table = pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
         self._lines: list[bytes] = []
         self._size = 0
         self.n_rows = 0
@@ -186,7 +188,7 @@ class TableWriter:
 
     def __init__(self, run: Path, record: type[Attempt | Trace | Failure], mark: str = "") -> None:
         self.path = {Attempt: attempts_path, Trace: traces_path, Failure: failures_path}[record](run)
-        self.draft = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        self.draft = draft_of(self.path)
         self._groups = _Groups(self.draft, record, mark)
         self._is_closed = False
 
@@ -221,7 +223,7 @@ def publish(failures: TableWriter, traces: TableWriter, attempts: TableWriter) -
         try:
             table.close()
             if table is not failures or table.n_rows:
-                os.replace(table.draft, table.path)
+                segments.publish(table.draft, table.path)
         except OSError as error:
             raise UsageError(f"cannot write {table.path}: {error.strerror or error}") from error
     if not failures.n_rows:
@@ -247,8 +249,12 @@ def is_read_from_tables(run: Path) -> bool:
     """Whether a run is read from its tables: where it has no journal, or a large one that they hold all of."""
     if not attempts_path(run).exists():
         return False
-    size = sum(part.stat().st_size for part in journal_parts(run))
-    return not has_journal(run) or (size > SMALL_JOURNAL_BYTES and is_fresh(run))
+    return not has_journal(run) or (not has_small_journal(run) and is_fresh(run))
+
+
+def has_small_journal(run: Path) -> bool:
+    """Whether the journal of a run is read, or made into tables, in a second."""
+    return sum(part.stat().st_size for part in journal_parts(run)) <= SMALL_JOURNAL_BYTES
 
 
 def is_fresh(run: Path) -> bool:
@@ -296,41 +302,53 @@ def count_rows(path: Path) -> int:
 
     try:
         return int(pq.read_metadata(path).num_rows) if path.exists() else 0
-    except (OSError, pa.ArrowException) as error:
-        raise UsageError(f"cannot read {path}: {error}") from error
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        raise unreadable(path, error) from error
 
 
 def column_groups(path: Path, columns: Sequence[str]) -> Iterator[Any]:
     """Some columns of a table as `pyarrow.Table`, a row group at a time; columns that it lacks are all null."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     if not path.exists():
         return
     try:
-        with pq.ParquetFile(path) as file:
+        with open_table(path) as file:
             there = [name for name in columns if name in file.schema_arrow.names]
             for i in range(file.num_row_groups):
                 rows = file.read_row_group(i, columns=there)
                 for name in columns:
                     rows = rows if name in there else rows.append_column(name, pa.nulls(rows.num_rows, pa.float64()))
                 yield rows
-    except (OSError, pa.ArrowException) as error:
-        raise UsageError(f"cannot read {path}: {error}") from error
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        raise unreadable(path, error) from error
 
 
 def read_table(run: Path, record: type[Rows]) -> Iterator[Rows]:
     """The rows of one table of a run as records, a row group at a time; none where there is no such table."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     path = {Attempt: attempts_path, Trace: traces_path, Failure: failures_path}[record](run)
     if not path.exists():
         return
     try:
-        with pq.ParquetFile(path) as file:
+        with open_table(path) as file:
             for i in range(file.num_row_groups):
                 for row in file.read_row_group(i).to_pylist():
                     yield msgspec.convert({"event": record.__name__.lower(), **row}, record)
-    except (OSError, pa.ArrowException, msgspec.ValidationError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from error
+    except (OSError, pa.ArrowException, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise unreadable(path, error) from error
+
+
+def open_table(path: Path, **how: Any) -> Any:
+    """A table as `pyarrow.parquet.ParquetFile`, whose pages are held against their checksums as they are read."""
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(path, page_checksum_verification=True, **how)
+
+
+def unreadable(path: Path, error: Exception) -> UsageError:
+    """What is said of a table that cannot be read, and what mends it."""
+    run = path.parent
+    mend = f"`thinkcurve compact {run}` writes it" if has_journal(run) else "remove it, and `thinkcurve run` makes it"
+    return UsageError(f"cannot read {path}: {' '.join(str(error).split())}; {mend} again")

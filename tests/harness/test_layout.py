@@ -20,6 +20,7 @@ FLOORS = [
     {"study"},
     {
         "records",
+        "lines",
         "segments",
         "manifest",
         "store",

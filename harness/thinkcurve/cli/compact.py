@@ -12,8 +12,9 @@ import click
 def command(run: Path) -> None:
     """Write attempts.parquet and traces.parquet of RUN from its journal."""
     from thinkcurve.merge import compact_run
-    from thinkcurve.store import read_manifest
+    from thinkcurve.store import held, read_manifest
 
     read_manifest(run)
-    rows = compact_run(run, lambda text: click.echo(text, err=True))
+    with held(run):
+        rows = compact_run(run, lambda text: click.echo(text, err=True))
     click.echo(f"{rows.attempts} attempts, {rows.traces} traces", err=True)

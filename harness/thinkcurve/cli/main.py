@@ -1,7 +1,7 @@
 """The ``thinkcurve`` command: finds a subcommand, imports only its file, turns errors into a line and an exit code.
 
 Exit codes: 0 fine, 1 gate failed, 2 usage or configuration, 3 incomplete or inconclusive, 70 a bug of ours, 130
-interrupted.
+interrupted, 143 told to end (SIGTERM).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from thinkcurve import __version__
+from thinkcurve.cli import stopping
 from thinkcurve.cli.guard import guarded
 from thinkcurve.errors import ThinkcurveError, UsageError, did_you_mean
 
@@ -107,6 +108,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a character shows a question mark
+    stopping.listen()
     with guarded():
         code = _run()
     sys.exit(code if isinstance(code, int) else 0)
@@ -117,7 +119,7 @@ def _run() -> object:
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
-        code = 130
+        code = stopping.exit_code()
     except click.ClickException as error:
         error.show()
         code = error.exit_code
@@ -126,7 +128,7 @@ def _run() -> object:
     except ThinkcurveError as error:
         code = complain(error, 3)
     except KeyboardInterrupt:
-        code = 130
+        code = stopping.exit_code()
     except Exception:  # a bug keeps its traceback, and is no gate's verdict (exit code 1)
         import traceback
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from thinkcurve.budget import format_budget
+from thinkcurve.cli import stopping
 from thinkcurve.cli.counted import Counted, progress_option
 from thinkcurve.cli.flags import data_dir_option
 from thinkcurve.cli.show import JSON_SCHEMA, short_model
@@ -53,7 +54,7 @@ def command(
     except KeyboardInterrupt:
         left = "Nothing was written." if dry_run else "What was judged is recorded; the same command does the rest."
         say(f"Stopped. {left}")
-        sys.exit(130)
+        sys.exit(stopping.exit_code())
     if as_json:
         _print_json(run, found)
     else:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from thinkcurve.cli import stopping
 from thinkcurve.cli.cluster_flags import cluster_flags, wish_of
 from thinkcurve.cli.flags import Sectioned, study_flags, study_of
-from thinkcurve.errors import BackendError, UsageError
+from thinkcurve.errors import BackendError, ThinkcurveError, UsageError
 
 if TYPE_CHECKING:
     from thinkcurve.cluster.driver import Driver, Wish
@@ -79,13 +80,15 @@ def command(
     agree = agreement(first, flags) if first else None
     try:
         with _driver_of(wish, what, directory, data_dir) as driver:
+            if wish:
+                stopping.listen()  # Ray took SIGTERM for itself
             how: dict[str, Any] = {"is_dry": dry_run, "as_json": as_json, "progress": progress, "agree": agree}
             code = asyncio.run(_carry_out(what, directory, data_dir, driver=driver, **how))
         if first and not dry_run and code == 0:
             _say(how_alike(first, directory))
     except KeyboardInterrupt:
         _say(f"\nStopped. {_how_to_go_on(directory, dry_run)}")
-        code = 130
+        code = stopping.exit_code()
     except BackendError as error:
         _say(f"error: {error}\n{_how_to_go_on(directory, dry_run)}")
         code = 3
@@ -142,6 +145,9 @@ async def _carry_out(
                 await carry(plan, listener=shown.listen, say=shown.say)
             except Spent as spent:
                 stopped = spent
+            except asyncio.CancelledError:
+                _write_tables_at_once(plan.run)
+                raise
         if stopped is None:
             finish(plan)
             if driver:
@@ -156,6 +162,16 @@ async def _carry_out(
     if stopped is not None:
         _say(f"{stopped}; {plan.n_missing:,} of {plan.n_attempts:,} attempts left, {_remedy(plan, stopped)}.")
     return 3 if stopped is not None or plan.state.n_failures else 0
+
+
+def _write_tables_at_once(run: Path) -> None:
+    """The tables of a run that is stopped, where a scheduler's patience is sure to last for it: a second."""
+    from thinkcurve.merge import compact_run
+    from thinkcurve.tables import has_small_journal
+
+    if has_small_journal(run):
+        with contextlib.suppress(ThinkcurveError):  # nothing rests on them: it is stopped all the same
+            compact_run(run)
 
 
 def _remedy(plan: Any, stopped: Spent) -> str:

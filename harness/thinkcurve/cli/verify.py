@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from thinkcurve.cli import stopping
 from thinkcurve.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def command(file: str, workers: int | None, sandbox: str, as_json: bool) -> None
         asyncio.run(_judge(entries, show, counts, workers=workers or cores(), sandbox=sandbox))
     except KeyboardInterrupt:
         click.echo(f"\nStopped after {counts.total():,} of {len(entries):,} answers.", err=True)
-        sys.exit(130)
+        sys.exit(stopping.exit_code())
     if not as_json:
         click.echo(textwrap.fill(_summary(counts, time.monotonic() - started), WIDTH), err=True)
 

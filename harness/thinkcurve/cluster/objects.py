@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from thinkcurve.errors import ThinkcurveError, UsageError
+from thinkcurve.lines import sealed
 from thinkcurve.segments import SEGMENT, replace, segments_path
 from thinkcurve.store import Event, Manifest, manifest_path
 
@@ -114,11 +115,11 @@ class ObjectJournal:
         self._shard = shard
         self._number = first
         self._lines: defaultdict[tuple[str, int], list[bytes]] = defaultdict(list)
-        self._encode = msgspec.json.Encoder().encode
+        self._encoder = msgspec.json.Encoder()
 
     def append(self, event: Event, now_s: float) -> None:
         """Take one event in."""
-        self._lines[event.problem, event.sample].append(self._encode(event) + b"\n")
+        self._lines[event.problem, event.sample].append(sealed(self._encoder, event))
 
     def finish(self, units: Iterable[tuple[str, int]]) -> str:
         """Write what there is of these units as one object; its name, or nothing where there is nothing."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
@@ -18,6 +17,7 @@ import msgspec
 
 from thinkcurve.errors import UsageError
 from thinkcurve.report.look import FONT, THEMES, Theme
+from thinkcurve.segments import draft_of
 
 Spec = Mapping[str, Any]
 FONTS = Path(__file__).parent / "fonts"
@@ -200,7 +200,7 @@ def _check_folder(path: Path) -> None:
 
 def _replace(path: Path, content: bytes) -> None:
     """Put ``content`` at ``path`` in one step, by way of a file beside it."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    draft = draft_of(path)
     try:
         try:
             draft.write_bytes(content)

@@ -36,6 +36,7 @@ CHILD = Path(__file__).with_name("custom_child.py")
 NEEDED = ("network", "read", "write")  # what must be refused to a verifier, at every level above ``weak``
 WORD = 100  # characters of a reason or a rung that are kept
 _CPU_SIGNAL = getattr(signal, "SIGXCPU", -1)
+_KILL_SIGNAL = getattr(signal, "SIGKILL", -1)
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -93,8 +94,7 @@ class Verifiers:
             async with self._turns.alone():
                 return _judgement(name, answer, await pool.ask(request, self._limits.wall_s))
         except ChildLost as lost:
-            is_late = lost.is_late or lost.signal_number == _CPU_SIGNAL
-            return Judgement(Verdict.UNVERIFIED, "timeout" if is_late else "verifier", f"custom/{name}/lost")
+            return Judgement(Verdict.UNVERIFIED, _why_lost(lost), f"custom/{name}/lost")
 
     def describe(self) -> str:
         """The walls around the verifiers: ``landlock seccomp limits``, or fewer."""
@@ -135,6 +135,14 @@ class Verifiers:
         path = [folder for folder in sys.path if Path(folder).is_absolute() and _holds_packages(folder)]
         spec = {"verifier": name, "path": path, "parent": os.getpid(), **msgspec.to_builtins(self._limits)}
         return msgspec.json.encode(spec).decode()
+
+
+def _why_lost(lost: ChildLost) -> str:
+    """Why a process is gone. What killed it from outside, as the out-of-memory killer does, is no fault of the
+    verifier's."""
+    if lost.is_late or lost.signal_number == _CPU_SIGNAL:
+        return "timeout"
+    return "worker" if lost.signal_number == _KILL_SIGNAL else "verifier"
 
 
 def _holds_packages(folder: str) -> bool:

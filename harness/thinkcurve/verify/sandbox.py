@@ -21,7 +21,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from thinkcurve.problem import FunctionTests, StdioTests, Verdict
-from thinkcurve.verify import conversation, isolation
+from thinkcurve.verify import conversation, isolation, out_of_memory
 from thinkcurve.verify.cases import Check, checks
 from thinkcurve.verify.isolation import SandboxRefused, Wall
 from thinkcurve.verify.process import Child, ChildLost, Pool, Reply, pack
@@ -97,9 +97,11 @@ class Zygotes:
 
     async def _once(self, request: dict[str, object], wall_s: float) -> Reply:
         wall_s *= _crowding()
+        n_before = out_of_memory.n_kills()
         reply = await self._pool("answer", request).ask(pack({**request, "wall_s": wall_s}), wall_s + HARNESS_EXTRA_S)
         if not reply.header.get("is_ready") and reply.text("end") == "exit":
             raise ChildLost("the task failed before the answer ran")
+        _check_memory(reply.text("end"), n_before)
         return reply
 
     async def _converse_once(
@@ -109,13 +111,16 @@ class Zygotes:
         nonce = secrets.token_hex(16)
         test, answer = test | {"wall_s": wall_s, "nonce": ""}, answer | {"wall_s": wall_s, "nonce": nonce}
         patience_s = wall_s + HARNESS_EXTRA_S
+        n_before = out_of_memory.n_kills()
         try:
             async with self._child("test", test) as asking, self._child("answer", answer) as answering:
                 test_line = conversation.Line(asking, test, patience_s, conversation.TEST_BYTES)
                 async with test_line, conversation.Line(answering, answer, patience_s) as answer_line:
-                    return await conversation.converse(test_line, answer_line, nonce)
+                    result = await conversation.converse(test_line, answer_line, nonce)
         except conversation.LineTooLong:
             return conversation.Result("output_limit", 0.0)
+        _check_memory(result.reason, n_before)
+        return result
 
     def _child(self, role: str, request: dict[str, object]) -> contextlib.AbstractAsyncContextManager[Child]:
         return self._pool(role, request).borrowed()
@@ -229,6 +234,12 @@ async def judge_stdio(runner: Runner, reference: StdioTests, code: str) -> Outco
 
 def _wall_s(cpu_s: float) -> float:
     return WALL_PER_CPU * cpu_s + WALL_EXTRA_S
+
+
+def _check_memory(end: str, n_before: int) -> None:
+    """Raise ``ChildLost`` where a task was killed while the machine ran out of memory: that is no verdict on it."""
+    if end == "killed" and out_of_memory.n_kills() != n_before:
+        raise ChildLost("the machine ran out of memory")
 
 
 def _was_at_work(cpu_s: float, request: Mapping[str, object]) -> bool:

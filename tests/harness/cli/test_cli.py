@@ -11,7 +11,9 @@ from typing import get_args, get_type_hints
 
 import pytest
 
+from thinkcurve.store import Journal
 from thinkcurve.study import Study
+from thinkcurve.tables import attempts_path
 from thinkcurve.verify.isolation import LEVELS
 
 SMALL = ["--limit", "2", "-t", "arithmetic", "--budgets", "0,16"]
@@ -122,6 +124,16 @@ def test_compact_writes_the_tables_again(run: Path) -> None:
     assert (run / "attempts.parquet").exists()
 
 
+def test_compact_leaves_a_run_alone_that_another_process_writes(run: Path) -> None:
+    before = attempts_path(run).read_bytes()
+    journal = Journal(run)
+    done = call("compact", run)
+    journal.close()
+    assert done.returncode == 2
+    assert done.stderr == f"error: run {str(run)!r} is being written by another process\n"
+    assert attempts_path(run).read_bytes() == before
+
+
 def test_tasks_and_models_show_cards() -> None:
     assert "arithmetic" in call("tasks").stdout
     card = call("tasks", "induce").stdout
@@ -226,7 +238,17 @@ def test_a_run_of_another_study_is_refused(run: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_ctrl_c_leaves_a_run_that_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("signal_number", "at_start", "code"),
+    [
+        pytest.param(signal.SIGINT, signal.SIG_DFL, 130, id="Ctrl-C"),
+        pytest.param(signal.SIGTERM, signal.SIG_DFL, 143, id="SIGTERM"),
+        pytest.param(signal.SIGTERM, signal.SIG_IGN, 143, id="SIGTERM in the background of a script"),
+    ],
+)
+def test_a_signal_leaves_a_run_that_goes_on(
+    tmp_path: Path, signal_number: signal.Signals, at_start: signal.Handlers, code: int
+) -> None:
     path = tmp_path / "run"
     command = [sys.executable, "-m", "thinkcurve.cli.main", "run", "-o", str(path), "--limit", "40", "-t", "arithmetic"]
     process = subprocess.Popen(  # a shell starts background jobs with SIGINT ignored, and children inherit that
@@ -234,15 +256,16 @@ def test_ctrl_c_leaves_a_run_that_goes_on(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, at_start),
     )
     journal = path / "journal.jsonl"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (journal.exists() and journal.read_bytes().count(b"\n") > 5):
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal_number)
     _, stderr = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == code
+    assert attempts_path(path).exists()
     assert "the same command goes on" in stderr
     assert "Traceback" not in stderr
     before = journal.read_bytes()

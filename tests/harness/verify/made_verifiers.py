@@ -58,6 +58,11 @@ def vanish(wish: dict[str, Any], answer: str) -> Judgement:
     os._exit(0)
 
 
+def killed(wish: dict[str, Any], answer: str) -> Judgement:
+    os.kill(os.getpid(), signal.SIGKILL)  # as the out-of-memory killer would
+    raise AssertionError
+
+
 def sleep(wish: dict[str, Any], answer: str) -> Judgement:
     time.sleep(3600)
     return Judgement(RIGHT)

@@ -102,6 +102,7 @@ async def test_the_verdict_is_the_verifiers(
         ("give_up", "verifier", "custom/made/LookupError"),
         ("leave", "verifier", "custom/made/SystemExit"),
         ("vanish", "verifier", "custom/made/lost"),
+        ("killed", "worker", "custom/made/lost"),
         ("no_such_thing", "verifier", "custom/made/KeyError"),
         ("sleep", "timeout", "custom/made/lost"),
         ("spin", "timeout", "custom/made/lost"),
