@@ -233,6 +233,11 @@ def _wrong(key: str, value: object) -> str:
     return "" if is_right(value) else f"not {said}"
 
 
+def is_of_hub(what: str) -> bool:
+    """Whether a name is one of a hub, OWNER/NAME, and of nothing that is here."""
+    return what.count("/") == 1 and not what.startswith((".", "~", "/")) and not Path(what).exists()
+
+
 def _folder(engine: str, path: Path, what: str, revision: str, weights: tuple[str, ...]) -> tuple[Path, str | None]:
     if path.is_dir():
         if revision:
@@ -241,7 +246,7 @@ def _folder(engine: str, path: Path, what: str, revision: str, weights: tuple[st
     if path.exists():
         hint = f"; for a GGUF file use llamacpp:{what}" if path.suffix == ".gguf" else ""
         raise UsageError(f"{engine} reads a model folder or a name on the hub, and {what!r} is a file{hint}")
-    if what.count("/") != 1 or what.startswith((".", "~", "/")):
+    if not is_of_hub(what):
         raise UsageError(f"model folder {what!r} does not exist; a model of the hub is written OWNER/NAME")
     return _from_hub(engine, what, revision, weights)
 

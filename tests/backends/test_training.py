@@ -59,6 +59,7 @@ def samples() -> list[str]:
     return texts
 
 
+@pytest.mark.slow
 def test_fifty_steps_learn_something() -> None:
     losses = steps(Trainer(Recipe(tokens=60_000, batch_tokens=1024)), 50)
     assert sum(losses[-5:]) < 0.6 * sum(losses[:5])

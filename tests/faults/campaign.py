@@ -14,14 +14,8 @@ complaint, no traceback. A line a case is printed, and a table by kind; docs/fau
 
 from __future__ import annotations
 
-import os
-
-os.environ.update(
-    OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", JE_ARROW_MALLOC_CONF="background_thread:false"
-)  # one thread
-os.environ.update(HF_HUB_OFFLINE="1", COLUMNS="120")
-
 import argparse
+import os
 import random
 import signal
 import sys
@@ -40,6 +34,14 @@ from injector import Fault
 from scenes import SCENES, Scene, command, copy, cut_short, flip, journal_keys, tables_of, write_studies, zero
 from zygote import Command, Ended, n_threads, points_of, warm_up
 
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "HF_HUB_OFFLINE": "1",
+    "COLUMNS": "120",
+}
+"""What the process has to be started with: one thread, since it forks, no hub, and lines that are not broken."""
 GRACE_S = 10.0
 """What a scheduler leaves a process between SIGTERM and SIGKILL is more (Slurm's KillWait: 30 s)."""
 BLOCKED_S = 1.0
@@ -365,4 +367,6 @@ def summary(results: list[Result]) -> str:
 
 
 if __name__ == "__main__":
+    if not ENVIRONMENT.items() <= os.environ.items():
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | ENVIRONMENT)
     sys.exit(main())

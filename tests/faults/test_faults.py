@@ -15,7 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from campaign import differences
+from campaign import ENVIRONMENT, differences
 from cases import KINDS
 from scenes import tables_of
 from scripts import Doubling, given, sweep
@@ -36,7 +36,8 @@ sys.exit(campaign.main())
 
 
 def carried_out(*words: str, limit_s: float) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=limit_s)
+    env = os.environ | ENVIRONMENT
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=limit_s, env=env)
 
 
 def test_after_a_fault_of_any_kind_the_run_ends_as_if_nothing_had_happened() -> None:
@@ -54,7 +55,7 @@ def test_after_500_faults_every_run_ends_as_if_nothing_had_happened() -> None:
 
 def test_the_campaign_finds_that_a_lock_is_missing() -> None:
     code = UNLOCKED.format(folder=str(CAMPAIGN.parent))
-    done = carried_out("-c", code, "--kinds", "two processes", "--each", "8", "--seed", "2", limit_s=400)
+    done = carried_out("-c", code, "--kinds", "two processes", "--each", "4", "--seed", "2", limit_s=400)
     assert done.returncode == 1, done.stdout + done.stderr
     assert re.search(r"^ *\d+ two processes .*WRONG: .*attempts were made twice", done.stdout, re.MULTILINE)
 

@@ -51,10 +51,6 @@ EXCEPTIONS: dict[tuple[str, str, int, int], tuple[float, float]] = {
     ("router by level: cost", "easy and hard", 30, 1): (93, 98),
     ("router by level: cost", "easy and hard", 30, 8): (93, 98),
     ("router by level: gain", "easy and hard", 30, 1): (93, 98),
-    ("expected accuracy of the weakest of six", "item response", 200, 8): (93, 98),
-    ("expected accuracy of the fourth of six", "item response", 30, 1): (92, 97),
-    ("expected accuracy of the fourth of six", "item response", 200, 1): (93, 98),
-    ("expected accuracy of the fourth of six", "item response", 200, 8): (93, 98),
     ("s1's Scaling, per doubling", "ladders", 30, 8): (92, 97),
 }
 """Estimate, world, problems and samples to the least and the most."""

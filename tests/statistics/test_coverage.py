@@ -21,8 +21,6 @@ from of_curves import true_area, true_ratio
 from rows import Interval, of_panel
 from worlds import majority, majority_truth, pair_of, pass_truth, votes_of
 
-FEWEST_STUDIES = 100
-"""A line of fewer says nothing."""
 TOLD = [name for name in TABLES if name != "choices"]
 """Tables of what the package prints."""
 
@@ -46,7 +44,7 @@ def committed() -> Iterator[tuple[tuple[str, str, int, int], float]]:
 def test_every_interval_has_its_line(name: str) -> None:
     intervals = list(TABLES[name]())
     assert [line[:3] for line in lines(name)] == [[i.estimate, i.by, i.world] for i in intervals]
-    assert all(int(line[-1].replace(",", "")) >= FEWEST_STUDIES for line in lines(name))
+    assert all(int(line[-1].replace(",", "")) >= STUDIES for line in lines(name))
     for interval, (_, _, _, *cells, _) in zip(intervals, lines(name), strict=True):
         is_left_out = [n_samples < interval.least or n > interval.most for n, n_samples in CELLS]
         assert all(cell == "–" for cell, out in zip(cells, is_left_out, strict=True) if out)

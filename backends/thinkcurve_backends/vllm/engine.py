@@ -24,7 +24,7 @@ from thinkcurve.backend import ModelInfo, Sampling
 from thinkcurve.budget import ThinkingFormat
 from thinkcurve.errors import BackendError, UsageError, did_you_mean
 from thinkcurve.formats import PROBE, Wish, find_format
-from thinkcurve_backends.checkpoint import Checkpoint, open_checkpoint
+from thinkcurve_backends.checkpoint import Checkpoint, is_of_hub, open_checkpoint
 from thinkcurve_backends.own_loop import OwnLoop
 from thinkcurve_backends.vllm.budget import Forcing, forcing_of, probe
 from thinkcurve_backends.vllm.call import SEEDS, Call, Reply
@@ -158,7 +158,7 @@ def _reply(output: Any, call: Call) -> Reply:
 
 def open_engine(what: str, options: Options) -> tuple[InProcess, ModelInfo, HfTokenizer, Forcing | None]:
     """The model in a folder or of the hub, loaded. Raises `UsageError` where that cannot be."""
-    if find_spec("vllm") is None:
+    if is_of_hub(what) and find_spec("vllm") is None:
         raise UsageError(INSTALL)  # before a model is fetched
     checkpoint = open_checkpoint("vllm", what, options.revision)
     checkpoint.check_weights()

@@ -145,7 +145,7 @@ async def _carry_out(
                 await carry(plan, listener=shown.listen, say=shown.say)
             except Spent as spent:
                 stopped = spent
-            except asyncio.CancelledError:
+            except (asyncio.CancelledError, KeyboardInterrupt):  # the second where SIGINT is ignored, as in a script
                 _write_tables_at_once(plan.run)
                 raise
         if stopped is None:

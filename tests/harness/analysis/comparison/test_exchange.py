@@ -51,6 +51,7 @@ def holds(found: Area | Ratio, true: float) -> bool:
     return found.ci_low is not None and found.ci_high is not None and found.ci_low <= true <= found.ci_high
 
 
+@pytest.mark.slow  # the tables of docs/statistics.md have such worlds too
 def test_intervals_hold_where_nearly_all_problems_are_alike() -> None:
     rng = np.random.default_rng(2)
     one_unit = np.zeros(100_000, dtype=int)  # the value alone: nothing to draw anew
