@@ -30,7 +30,7 @@ import msgspec
 sys.path.insert(0, str(Path(__file__).parent))
 
 from cases import AT_REST, EXCEPTIONS, KINDS, Case, draw
-from injector import Fault
+from fault import Fault
 from scenes import SCENES, Scene, command, copy, cut_short, flip, journal_keys, tables_of, write_studies, zero
 from zygote import Command, Ended, n_threads, points_of, warm_up
 

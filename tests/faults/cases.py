@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from injector import Fault
+from fault import Fault
 
 AT_REST = "at rest"
 """Not a point: files are disturbed while no process runs."""

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-import contextlib
 import datetime
-import errno
 import io
 import os
 import random
@@ -24,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
+from fault import Fault, die, full
 
 SMALL_SEGMENT_BYTES = 6_000
 WORKER_WALL_S = 1.0
@@ -40,16 +38,6 @@ ROLES = {
     "curve.html": "figure",
 }
 TOLD = b"!"
-
-
-class Fault(msgspec.Struct, frozen=True):
-    """What happens, at which passing of which point (from 1), in which variant."""
-
-    kind: str
-    point: str
-    nth: int
-    how: str = ""
-    seed: int = 0
 
 
 class Injector:
@@ -391,15 +379,3 @@ class Injector:
                 real(journal, event, now_s)
 
         Journal.append = append  # type: ignore[method-assign]
-
-
-def full() -> OSError:
-    """What a full disk says."""
-    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def die() -> None:
-    """At once, as ``kill -9``, the out-of-memory killer and a loss of power do it."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(60)

@@ -20,7 +20,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from injector import Fault, Injector
+from fault import Fault
+from injector import Injector
 
 LIMIT_S = 60.0
 """A command that has not ended by then hangs."""
