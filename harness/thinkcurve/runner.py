@@ -63,7 +63,7 @@ async def carry_out(
     if plan.n_missing:
         purse = _open_purse(plan)
         try:
-            await _Worker(plan, Recorder(plan, plan.journal, listener), purse).run_all(say)
+            await Hands(plan, Recorder(plan, plan.journal, listener), purse).run_all(say)
         finally:
             plan.journal.sync()
     return StoredRecords(plan.run)
@@ -98,7 +98,7 @@ def finish(plan: Plan) -> None:
     write_manifest(plan.run, plan.manifest)
 
 
-class _Worker:
+class Hands:
     """Carries out the units of a plan, a bounded number at a time."""
 
     def __init__(self, plan: Plan, recorder: Recorder, purse: Purse) -> None:
@@ -110,6 +110,7 @@ class _Worker:
         self.slots = {s.spec: asyncio.Semaphore(s.backend.concurrency) for s in plan.sessions}
 
     async def run_all(self, say: Callable[[str], None]) -> None:
+        """All units of the plan that lack something. Raises what lets a model, or the allowance, go no further."""
         if self.plan.study.batch:
             await Batches(self.plan, self.recorder, self.purse, self._came_back, say=say).run_all()
         else:
@@ -136,10 +137,10 @@ class _Worker:
         for unit in units:
             budgets = self.plan.missing(unit)
             if budgets:
-                await self._unit(unit, budgets)
+                await self.carry_unit(unit, budgets)
                 await asyncio.sleep(0)  # a model that answers at once must not keep others from their turn
 
-    async def _unit(self, unit: Unit, budgets: list[Budget]) -> None:
+    async def carry_unit(self, unit: Unit, budgets: list[Budget]) -> None:
         """All that a unit lacks, in the way that its session takes."""
         self.plan.state.begin(unit.key)
         try:

@@ -73,6 +73,7 @@ class Crew:
         self._setting = setting
         self._told = told
         self._deaths = self._losses = 0
+        self._is_closed = False
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -85,6 +86,8 @@ class Crew:
 
         Where there is no room and ``is_asking``, Ray is asked for the rest, and an autoscaler brings nodes for them.
         """
+        if self._is_closed:
+            return
         leaving = {node.id for node in nodes if node.is_leaving}
         for handle in self.handles:
             if handle.node in leaving and not handle.is_leaving:
@@ -120,6 +123,7 @@ class Crew:
             if self._over.done():
                 await self._over
         finally:
+            self._is_closed = True  # nobody is started in the place of those that end now
             works = list(self.handles.values())
             for work in works:
                 work.cancel()

@@ -30,7 +30,7 @@ from thinkcurve.problem import FunctionTests, Message, Reference
 from thinkcurve.provenance import hardware, versions
 from thinkcurve.purse import Purse
 from thinkcurve.recorder import Recorder
-from thinkcurve.runner import _Worker
+from thinkcurve.runner import Hands
 from thinkcurve.state import State
 from thinkcurve.store import SCHEMA_VERSION, Attempt, Event, Journal, Manifest, Trace, read_manifest
 from thinkcurve.study import Study
@@ -108,7 +108,7 @@ class Worker:
         self._journal: Journal | None = None
         self._objects: ObjectJournal | None = None
         self._judge: Judge | None = None
-        self._hands: _Worker | None = None
+        self._hands: Hands | None = None
         self._plan: Plan | None = None
         self._told: defaultdict[tuple[str, int], list[Event]] = defaultdict(list)
 
@@ -199,7 +199,7 @@ class Worker:
         state = State((self._spec,), setting.problems, study.samples, study.budgets)
         manifest = Manifest(SCHEMA_VERSION, study, (), (), ())
         self._plan = Plan(study, run, [self._session], {}, state, manifest, judge, self._journal)
-        self._hands = _Worker(self._plan, Recorder(self._plan, self._journal, self._listen), Purse(None))
+        self._hands = Hands(self._plan, Recorder(self._plan, self._journal, self._listen), Purse(None))
         self._hands.free.add(self._spec)
         return Ready(hardware=hardware(), verifier=judge.describe())
 
@@ -212,7 +212,7 @@ class Worker:
             for event in piece.known:
                 self._plan.state.add(event)
         units = [Unit(self._session, piece.prompt, piece.sample) for piece in chunk.pieces]
-        works = [self._hands._unit(u, list(p.budgets)) for u, p in zip(units, chunk.pieces, strict=True)]
+        works = [self._hands.carry_unit(u, list(p.budgets)) for u, p in zip(units, chunk.pieces, strict=True)]
         ends = await asyncio.gather(*works, return_exceptions=True)
         events: list[Event] = []
         for piece in chunk.pieces:
