@@ -25,14 +25,6 @@ if TYPE_CHECKING:
 
 WORDS: dict[str, type[StrEnum]] = {"Verdict": Verdict, "Ending": Ending, "Visibility": Visibility}
 """Types of fields that have a few words for values."""
-HEAVY = frozenset({"answer", "answer_ids", "text", "token_ids", "marks", "prompt_digest"})
-"""Columns that hold what a model wrote, which take most of the room and which no figure needs."""
-FIGURED = frozenset(
-    {"task", "control", "level", "group", "verdict", "reason", "is_forced", "is_truncated_answer", "thinking_source"}
-    | {"thinking_tokens", "answer_tokens", "generated_tokens", "total_tokens", "flops", "wall_s", "joules", "usd"}
-    | {"visibility", "served_by"}
-)
-"""Columns that a curve is made of, beside those of `KEY`."""
 KEY = ["model", "problem", "sample", "budget"]
 """What tells rows apart: `thinkcurve.store.AttemptKey`."""
 
@@ -44,13 +36,9 @@ def frame_of(rows: Sequence[msgspec.Struct], record: type[msgspec.Struct]) -> pd
     return pd.DataFrame({name: [getattr(row, name) for row in rows] for name in record.__struct_fields__})
 
 
-def read_frame(
-    path: Path, record: type[Attempt | Trace | Failure], *, is_lean: bool = False, only: Collection[str] = ()
-) -> pd.DataFrame:
+def read_frame(path: Path, record: type[Attempt | Trace | Failure]) -> pd.DataFrame:
     """The table in a file, as `frame_of` of its records would be; where two rows have one key the last is kept.
     Where there is no such file the table is empty.
-
-    A lean one lacks the columns of `HEAVY`, or has only those that are named, and its texts are categories.
 
     Raises `UsageError` for a file that cannot be read, or holds what no record does.
     """
@@ -62,12 +50,7 @@ def read_frame(
     try:
         with open_table(path) as file:
             n_rows = file.metadata.num_rows
-            names = [name for name in record.__struct_fields__ if not (is_lean and name in HEAVY)]
-            names = [name for name in names if not only or name in only or name in KEY]
-            if is_lean:
-                columns = {name: _lean_column(path, file, record, name) for name in names}
-            else:
-                columns = {name: _column(file, record, name) for name in names}
+            columns = {name: _column(file, record, name) for name in record.__struct_fields__}
     except (OSError, pa.ArrowException, ValueError) as error:
         raise unreadable(path, error) from error
     if not n_rows:
@@ -77,45 +60,58 @@ def read_frame(
     return frame[~is_again].reset_index(drop=True) if is_again.any() else frame
 
 
+def read_column(path: Path, record: type[Attempt | Trace | Failure], name: str) -> Any:
+    """One column of the table in a file as pandas takes it: a text as categories, of what is not known NaN.
+
+    Raises `UsageError` as `read_frame` does.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    is_text = bool(arrow_type(record, name) == pa.string())
+    try:
+        with open_table(path) as file:
+            if name not in file.schema_arrow.names:
+                return [_default(record, name)] * file.metadata.num_rows
+        with open_table(path, read_dictionary=[name] if is_text else []) as file:
+            column = _checked(file, record, name, None if is_text else arrow_type(record, name))
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise unreadable(path, error) from error
+    if is_text:
+        return column.unify_dictionaries().to_pandas()
+    return np.full(len(column), np.nan) if column.null_count == len(column) else column.to_pandas()
+
+
 def _column(file: Any, record: type[msgspec.Struct], name: str) -> Any:
     """One column of an open Parquet file as pandas takes it. Raises `ValueError` where a value is none of its type."""
     import pyarrow as pa
 
-    n_rows, annotation = file.metadata.num_rows, str(record.__annotations__[name])
+    n_rows = file.metadata.num_rows
     if name not in file.schema_arrow.names:
         return [_default(record, name)] * n_rows
-    column = file.read(columns=[name]).column(name).cast(arrow_type(record, name))
-    _check_length(column, n_rows, name)
-    if column.null_count and not annotation.endswith("| None"):
-        raise ValueError(f"column {name!r} has nothing in {column.null_count:,} rows")
-    if annotation in WORDS:
-        _check(column, WORDS[annotation], name)
+    column = _checked(file, record, name, arrow_type(record, name))
     if column.null_count == n_rows:
         return [None] * n_rows
-    if not pa.types.is_list(column.type):
-        return column.to_pandas()
-    items = annotation.removeprefix("tuple[").partition(",")[0]
-    if items in WORDS:
-        _check(column.combine_chunks().flatten(), WORDS[items], name)
-    return _tuples(column)
+    return _tuples(column) if pa.types.is_list(column.type) else column.to_pandas()
 
 
-def _lean_column(path: Path, file: Any, record: type[msgspec.Struct], name: str) -> Any:
-    """One column, a text as categories: it is read as a dictionary of its words, row group by row group."""
+def _checked(file: Any, record: type[msgspec.Struct], name: str, kind: Any) -> Any:
+    """One column of an open Parquet file, of an Arrow type, if one is given. Raises `ValueError` where a value is none
+    of the field's type."""
     import pyarrow as pa
 
-    is_text = arrow_type(record, name) == pa.string()
-    if not is_text or name not in file.schema_arrow.names:
-        return _column(file, record, name)
     annotation = str(record.__annotations__[name])
-    with open_table(path, read_dictionary=[name]) as words:
-        column = words.read(columns=[name]).column(name).unify_dictionaries()
+    column = file.read(columns=[name]).column(name)
+    column = column if kind is None else column.cast(kind)
     _check_length(column, file.metadata.num_rows, name)
     if column.null_count and not annotation.endswith("| None"):
         raise ValueError(f"column {name!r} has nothing in {column.null_count:,} rows")
     if annotation in WORDS:
         _check(column, WORDS[annotation], name)
-    return column.to_pandas()
+    items = annotation.removeprefix("tuple[").partition(",")[0]
+    if items in WORDS and pa.types.is_list(column.type):
+        _check(column.combine_chunks().flatten(), WORDS[items], name)
+    return column
 
 
 def read_rows(path: Path, record: type[Attempt | Trace | Failure], problems: Collection[str]) -> pd.DataFrame:

@@ -7,11 +7,12 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from thinkcurve.backend import Backend
+from thinkcurve.columns import Columns
 from thinkcurve.errors import UsageError
-from thinkcurve.frames import FIGURED, frame_of, read_frame, read_rows
+from thinkcurve.frames import frame_of, read_frame, read_rows
 from thinkcurve.plan import Given, prepare
 from thinkcurve.questions import Question, read_questions
 from thinkcurve.recorder import Listener
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from thinkcurve.analysis.basis.grid import Grid
     from thinkcurve.analysis.curve import Curve
+    from thinkcurve.columns import Table
 
 
 MOST_AT_ONCE = 20_000
@@ -42,7 +44,15 @@ MOST_AT_ONCE = 20_000
 
 
 MOST_WHOLE = 200_000
-"""Attempts of a run up to which its figures are made of whole tables, as its other analyses are."""
+"""Attempts of a run up to which its analyses are made of whole tables."""
+
+
+class Tables(NamedTuple):
+    """What analyses compute on; `thinkcurve.columns` tells how a table is used that stays on disk."""
+
+    attempts: Table
+    traces: Table
+    failures: pd.DataFrame
 
 
 class Run:
@@ -88,22 +98,25 @@ class Run:
         return read_questions(self.path)
 
     @cached_property
-    def grids(self) -> list[Grid]:
-        """One grid for each model, task and control, in the order of the table: what the analyses compute on."""
-        from thinkcurve.analysis.basis.grid import grids_of
-
-        return grids_of(self.attempts)
-
-    @cached_property
     def is_large(self) -> bool:
         """Whether it lies in tables, and not all of it is to be held in memory at once."""
         return self._given is None and count_rows(attempts_path(self.path)) > MOST_WHOLE
 
     @cached_property
-    def figures(self) -> Run:
-        """The run as its figures need it: itself, or where it `is_large`, without what the model wrote and with texts
-        as categories (`thinkcurve.frames.HEAVY`)."""
-        return Figures(self.path, self.manifest) if self.is_large else self
+    def tables(self) -> Tables:
+        """Attempts, traces and failures as analyses take them: those of a run that `is_large` stay on disk."""
+        if not self.is_large:
+            return Tables(self.attempts, self.traces, self.failures)
+        return Tables(
+            Columns.of(attempts_path(self.path), Attempt), Columns.of(traces_path(self.path), Trace), self.failures
+        )
+
+    @cached_property
+    def grids(self) -> list[Grid]:
+        """One grid for each model, task and control, in the order of the table: what the analyses compute on."""
+        from thinkcurve.analysis.basis.grid import grids_of
+
+        return grids_of(self.tables.attempts)
 
     def some(self, problems: Collection[str]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         """Attempts, traces and failures of some problems, with all that the model wrote."""
@@ -121,39 +134,13 @@ class Run:
 
         models = [record.spec for record in self.manifest.models]
         tasks = [record.name for record in self.manifest.tasks]
-        of = Figures(self.path, self.manifest, only=FIGURED) if self.is_large else self
-        found = curves_of(of.attempts, of.failures, of.traces, grids=of.grids)
+        of = self.tables
+        found = curves_of(of.attempts, of.failures, of.traces, grids=self.grids)
         return sorted(found, key=lambda curve: (models.index(curve.model), tasks.index(curve.task)))
 
     def __repr__(self) -> str:
         n_attempts = count_rows(attempts_path(self.path)) if self._given is None else len(self._given.attempts)
         return f"Run({str(self.path)!r}, {n_attempts} attempts)"
-
-
-class Figures(Run):
-    """A large run without what the model wrote: its tables lack those columns, and texts are categories.
-
-    With ``only`` they have no other columns than these and those of the key.
-    """
-
-    def __init__(self, path: Path, manifest: Manifest, *, only: Collection[str] = ()) -> None:
-        super().__init__(path, manifest)
-        self._only = only
-
-    @cached_property
-    def is_large(self) -> bool:
-        """Not any more."""
-        return False
-
-    @cached_property
-    def attempts(self) -> pd.DataFrame:
-        """One row an attempt, without its answer."""
-        return read_frame(attempts_path(self.path), Attempt, is_lean=True, only=self._only)
-
-    @cached_property
-    def traces(self) -> pd.DataFrame:
-        """One row a trace, without its text and tokens."""
-        return read_frame(traces_path(self.path), Trace, is_lean=True, only=self._only)
 
 
 def load_run(path: str | Path, *, warn: Warn = lambda _: None) -> Run:

@@ -1,21 +1,26 @@
-"""A large run is read from its tables, without what its figures do not need, and its figures are the same."""
+"""A large run is read from its tables a column at a time, without what its figures do not need; they are the same."""
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from records import a_failure, a_trace, an_attempt
+from thinkcurve import frames, tables
 from thinkcurve import run as module
-from thinkcurve import tables
+from thinkcurve.cli.main import main
+from thinkcurve.cli.sections import SECTIONS
 from thinkcurve.merge import compact_run
 from thinkcurve.report.run_report.gather import contents_of
 from thinkcurve.report.run_report.run_page import report_page
 from thinkcurve.report.run_report.shelves import shelves_of
-from thinkcurve.run import Figures, load_run
-from thinkcurve.store import Journal, journal_path
+from thinkcurve.run import load_run
+from thinkcurve.store import Failure, Journal, journal_path
 
 ROOT = Path(__file__).parents[2]
+HELD_WHOLE = {"answer", "answer_ids", "text", "token_ids", "marks"}
+"""Columns of what a model wrote."""
 
 
 @pytest.fixture
@@ -27,15 +32,62 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "run"
 
 
-def test_curves_of_figures_are_those_of_the_whole(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("thinkcurve.analysis.curve.MOST_VOTED", 10)  # votes need what was extracted
-    large = load_run(run)
-    assert isinstance(large.figures, Figures)
-    assert "answer" not in large.figures.attempts
-    found = large.curves()
-    monkeypatch.setattr(module, "MOST_WHOLE", 1_000_000)
-    assert not load_run(run).is_large
-    assert found == load_run(run).curves()
+@pytest.fixture
+def never_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a model wrote is not read as a whole column, nor any table as a whole."""
+
+    def refuse(path: Path, record: type, name: str) -> Any:
+        assert name not in HELD_WHOLE
+        return frames.read_column(path, record, name)
+
+    def refuse_frame(path: Path, record: type) -> Any:
+        assert record is Failure
+        return frames.read_frame(path, record)
+
+    monkeypatch.setattr("thinkcurve.columns.read_column", refuse)
+    monkeypatch.setattr(module, "read_frame", refuse_frame)
+
+
+@pytest.mark.usefixtures("never_whole")
+@pytest.mark.parametrize(
+    "section",
+    [pytest.param(n, marks=pytest.mark.slow) if n == "fits" else n for n in SECTIONS if n != "diagnostics"],
+)
+def test_what_is_said_of_a_large_run_is_said_of_the_whole(
+    section: str, run: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said_alike(["show", str(run), "--json", "--tables", section], monkeypatch, capfd)
+
+
+def test_what_thinking_shows_is_read_of_all_texts(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said_alike(["show", str(run), "--json", "--tables", "diagnostics"], monkeypatch, capfd)
+
+
+@pytest.mark.usefixtures("never_whole")
+def test_a_comparison_of_large_runs_is_that_of_the_whole(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = str(ROOT / "results/reference/embedded-sampled")
+    said_alike(["compare", other, str(run), "--json", "--fail-if", "any"], monkeypatch, capfd)
+
+
+def said_alike(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """Demand that a command says of runs that count as large what it says of them as small ones."""
+    monkeypatch.setattr("thinkcurve.analysis.curve.MOST_VOTED", 1_000_000)
+    found = []
+    for most in (10, 1_000_000):
+        with monkeypatch.context() as here:
+            here.setattr(module, "MOST_WHOLE", most)
+            if most > 10:
+                here.setattr(module, "read_frame", frames.read_frame)
+            here.setattr("sys.argv", ["thinkcurve", *arguments])
+            with pytest.raises(SystemExit) as end:
+                main()
+        found.append((end.value.code, capfd.readouterr().out))
+    assert found[0] == found[1]
+    assert len(found[0][1]) > 100
 
 
 def test_a_report_of_a_large_run_shows_some_problems_and_says_so(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

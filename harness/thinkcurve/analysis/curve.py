@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thinkcurve.analysis.basis.accuracy import accuracy
-from thinkcurve.analysis.basis.grid import NO_ANSWER, UNVERIFIED, Floats, Grid, grids_of, groups_among
+from thinkcurve.analysis.basis.grid import NO_ANSWER, UNVERIFIED, Counts, Grid, grids_of, groups_among
 from thinkcurve.analysis.parallel.estimators import majority_of, pass_at_k
 from thinkcurve.budget import Control, budget_key, effort_of
 from thinkcurve.problem import REFUSAL
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from thinkcurve.columns import Table
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -130,9 +132,9 @@ has them for any number."""
 
 
 def curves_of(
-    attempts: pd.DataFrame,
+    attempts: Table,
     failures: pd.DataFrame,
-    traces: pd.DataFrame | None = None,
+    traces: Table | None = None,
     *,
     has_votes: bool | None = None,
     grids: Sequence[Grid] | None = None,
@@ -155,7 +157,7 @@ def _curve(
     name: tuple[str, str, str],
     grid: Grid | None,
     failures: pd.DataFrame,
-    traces: pd.DataFrame | None,
+    traces: Table | None,
     *,
     is_voted: bool,
 ) -> Curve:
@@ -178,7 +180,7 @@ def _curve(
     )
 
 
-def _counts(table: pd.DataFrame | None, column: str) -> dict[str, int]:
+def _counts(table: Table | None, column: str) -> dict[str, int]:
     """How often each word of a column stands in a table, most often first; none is no word."""
     import pandas as pd
 
@@ -204,22 +206,35 @@ def _budget(value: float | None) -> int | None:
 
 def _points(grid: Grid, failed: list[int | None], *, is_voted: bool) -> list[Point]:
     """A point for each budget of a grid; ``failed`` are the budgets of the failures."""
-    names = [name for name in COSTS if name in grid.attempts]
-    costs = {name: grid.attempts[name].to_numpy(dtype=float, na_value=np.nan) for name in names}
-    flags = {name: grid.attempts[column].to_numpy(dtype=bool) for name, column in FLAGS.items()}
-    flags["refused"] = _is_refused(grid.attempts)
+    rows = [np.sort(at[at >= 0]) for at in np.moveaxis(grid.rows, 1, 0)]
+    costs = {name: _means(grid, name, rows) for name in COSTS}
+    flags = {name: _numbers(grid.attempts[column].to_numpy(dtype=bool), rows) for name, column in FLAGS.items()}
+    flags["refused"] = _numbers(_is_refused(grid.attempts), rows)
     majority = _majority(grid, is_voted=is_voted)
     points = []
     for place, budget in enumerate(grid.budgets):
-        rows = grid.rows[:, place]
-        rows = np.sort(rows[rows >= 0])
         found: dict[str, Any] = _accuracies(grid, place)
-        found |= {name: _mean(costs[name][rows]) if name in costs else None for name in COSTS}
+        found |= {name: means[place] for name, means in costs.items()}
         found |= {name: int((grid.verdicts[:, place] == code).sum()) for name, code in VERDICTS.items()}
-        found |= {name: int(flag[rows].sum()) for name, flag in flags.items()}
+        found |= {name: numbers[place] for name, numbers in flags.items()}
         effort, n_failed = effort_of(budget, grid.control), failed.count(budget)
         points.append(Point(budget=budget, effort=effort, failures=n_failed, maj_at=majority[place], **found))
     return points
+
+
+def _means(grid: Grid, cost: str, rows: Sequence[Counts]) -> list[float | None]:
+    """The mean of a cost over the rows of each budget; ``None`` where any of it is unknown: a mean over the known part
+    would flatter."""
+    if cost not in grid.attempts:
+        return [None] * len(rows)
+    costs = grid.attempts[cost].to_numpy(dtype=float, na_value=np.nan)
+    means = [float(costs[at].mean()) for at in rows]
+    return [None if np.isnan(mean) else mean for mean in means]
+
+
+def _numbers(flags: NDArray[np.bool_], rows: Sequence[Counts]) -> list[int]:
+    """How many of the rows of each budget have a flag."""
+    return [int(flags[at].sum()) for at in rows]
 
 
 def _accuracies(grid: Grid, place: int) -> dict[str, Any]:
@@ -282,16 +297,10 @@ def _failed_point(budget: int | None, effort: str | None, n_failures: int) -> Po
     return Point(budget=budget, effort=effort, failures=n_failures, **unknown, **counts)
 
 
-def _is_refused(attempts: pd.DataFrame) -> NDArray[np.bool_]:
+def _is_refused(attempts: Table) -> NDArray[np.bool_]:
     if "reason" not in attempts:
         return np.zeros(len(attempts), dtype=bool)
     return (attempts["reason"] == REFUSAL).to_numpy(dtype=bool, na_value=False)
-
-
-def _mean(costs: Floats) -> float | None:
-    """The mean of a cost, or ``None`` where any of it is unknown: a mean over the known part would flatter."""
-    mean = float(costs.mean())
-    return None if np.isnan(mean) else mean
 
 
 def pass_at(right: ArrayLike, drawn: ArrayLike) -> dict[str, float]:

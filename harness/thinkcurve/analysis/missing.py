@@ -32,7 +32,7 @@ def missing_of(run: Run) -> tuple[Missing, ...]:
     may be an import of logs at different budgets, so of those only budgets that the model and task have count.
     """
     manifest = run.manifest
-    tables = [table[["model", "task", "budget"]] for table in (run.figures.attempts, run.failures)]
+    tables = [table[["model", "task", "budget"]] for table in (run.tables.attempts, run.failures)]
     is_alone = len(manifest.models) * len(manifest.tasks) == 1
     found = []
     for model in manifest.models:

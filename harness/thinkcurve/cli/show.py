@@ -90,7 +90,7 @@ def command(
     if by:
         from thinkcurve.analysis.items.levels import levels_of
 
-        print_levels([table for run in loaded for table in levels_of(run.attempts)], as_json=as_json)
+        print_levels([table for run in loaded for table in levels_of(run.tables.attempts)], as_json=as_json)
     elif names == ["curve"]:
         print_curves([curve for run in loaded for curve in run.curves()], as_json=as_json)
     else:

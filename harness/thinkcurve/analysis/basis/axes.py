@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from thinkcurve.analysis.basis.grid import Floats, Grid, grids_of
+from thinkcurve.analysis.basis.grid import Counts, Floats, Grid, grids_of
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from thinkcurve.columns import Table
 
 AXES = ("thinking_tokens", "generated_tokens", "total_tokens", "flops", "wall_s", "joules", "usd")
 """Measures of compute (DESIGN section 10), as columns of the attempts table."""
@@ -78,7 +79,7 @@ SPENT = {"generated_tokens": "generated_spent", "flops": "flops_spent", "usd": "
 """Axes whose spending is recorded, and its column in the tables of attempts and traces."""
 
 
-def ledgers_of(attempts: pd.DataFrame, traces: pd.DataFrame) -> list[Ledger]:
+def ledgers_of(attempts: Table, traces: Table) -> list[Ledger]:
     """A ledger for each (model, task, control) of one run, in the table's order.
 
     ``traces`` are those of the run, whose columns are the fields of `thinkcurve.store.Trace`: a run has one control,
@@ -87,7 +88,7 @@ def ledgers_of(attempts: pd.DataFrame, traces: pd.DataFrame) -> list[Ledger]:
     return [_ledger(grid, traces) for grid in grids_of(attempts)]
 
 
-def _ledger(grid: Grid, traces: pd.DataFrame) -> Ledger:
+def _ledger(grid: Grid, traces: Table) -> Ledger:
     own = traces[(traces["model"] == grid.model) & (traces["task"] == grid.task)]
     costs = {axis: costs_of(grid, axis) for axis in AXES}
     budgets = tuple(
@@ -117,12 +118,12 @@ def _alone_mean(grid: Grid, costs: Floats, b: int) -> float | None:
     return float(drawn.mean()) if len(drawn) and not np.isnan(drawn).any() else None
 
 
-def _recorded(grid: Grid, traces: pd.DataFrame, axis: str, column: str) -> Spending:
+def _recorded(grid: Grid, traces: Table, axis: str, column: str) -> Spending:
     alone = _total(costs_of(grid, axis)[grid.is_drawn])
     return _spending(axis, alone, _column_total(traces, column), _column_total(grid.attempts, column))
 
 
-def _measured(grid: Grid, traces: pd.DataFrame, axis: str) -> Spending:
+def _measured(grid: Grid, traces: Table, axis: str) -> Spending:
     """Seconds (or joules) of requests: those of traces are recorded, an answer's are its attempt's less its part of the
     trace.
 
@@ -132,12 +133,13 @@ def _measured(grid: Grid, traces: pd.DataFrame, axis: str) -> Spending:
     alone = _total(costs_of(grid, axis)[grid.is_drawn])
     if not len(traces):
         return _spending(axis, alone, None, None)
-    whole, of_trace = _with_traces(grid.attempts, traces, axis)
-    answers = np.maximum(whole - of_trace, 0.0)[~grid.attempts["is_shared_answer"].to_numpy(dtype=bool)]
-    return _spending(axis, alone, _column_total(traces, axis), _total(answers))
+    answers = np.maximum(costs_of(grid, axis) - _of_traces(grid, traces, axis), 0.0)
+    return _spending(
+        axis, alone, _column_total(traces, axis), _total(_by_row(grid, answers)[~_is_shared_answer(grid.attempts)])
+    )
 
 
-def _joules(grid: Grid, traces: pd.DataFrame) -> Spending:
+def _joules(grid: Grid, traces: Table) -> Spending:
     """Joules where they are measured: by the traces where these have them, or of attempts that share nothing.
 
     Where a trace serves several attempts and has no joules of its own, what was spent on it is not known.
@@ -145,48 +147,63 @@ def _joules(grid: Grid, traces: pd.DataFrame) -> Spending:
     if "joules" in grid.attempts and "joules" in traces:
         return _measured(grid, traces, "joules")
     alone = _total(costs_of(grid, "joules")[grid.is_drawn])
-    if alone is None or not _is_each_alone(grid.attempts, traces):
+    if alone is None or not _is_each_alone(grid, traces):
         return _spending("joules", alone, None, None)
     return Spending("joules", alone, None, None, alone, 1.0 if alone else None)
 
 
-def _is_each_alone(attempts: pd.DataFrame, traces: pd.DataFrame) -> bool:
+def _is_shared_answer(attempts: Table) -> NDArray[np.bool_]:
+    return attempts["is_shared_answer"].to_numpy(dtype=bool)
+
+
+def _is_each_alone(grid: Grid, traces: Table) -> bool:
     """Whether no two attempts share an answer or a trace."""
-    if attempts["is_shared_answer"].any():
+    if _is_shared_answer(grid.attempts).any():
         return False
-    one = ["problem", "sample"]
-    shared = traces.loc[traces["budget"].isna(), one]
-    several = attempts[attempts.duplicated(one, keep=False)]
-    return several.merge(shared, on=one).empty or _own_traces(several, traces)
+    own, shared = _places(grid, traces)
+    has_several = grid.is_drawn.sum(axis=1) > 1
+    is_alone = (own >= 0) | ~(grid.is_drawn & has_several[:, None])
+    return bool(not (has_several & (shared >= 0)).any() or is_alone.all())
 
 
-def _own_traces(attempts: pd.DataFrame, traces: pd.DataFrame) -> bool:
-    """Whether each of these attempts has a trace at its very budget."""
-    keys = ["problem", "sample", "budget"]
-    mine, theirs = (table[keys].astype({"budget": float}).fillna({"budget": -1.0}) for table in (attempts, traces))
-    return len(mine.merge(theirs.drop_duplicates(), on=keys)) == len(mine)
-
-
-def _with_traces(attempts: pd.DataFrame, traces: pd.DataFrame, axis: str) -> tuple[Floats, Floats]:
-    """The cost of each attempt, and that of its trace's part in it; a trace of its own counts before a shared one."""
-    one = ["problem", "sample"]
-    figures = ["budget", axis, "thinking_tokens"]
-    mine, theirs = (table[[*one, *figures]].astype(dict.fromkeys(figures, float)) for table in (attempts, traces))
-    keys = [*one, "budget"]
-    own = mine.fillna({"budget": -1.0}).merge(
-        theirs.fillna({"budget": -1.0}), on=keys, how="left", suffixes=("", "_trace"), indicator=True
-    )
-    shared = mine.merge(theirs[theirs["budget"].isna()], on=one, how="left", suffixes=("", "_trace"))
-    has_own = (own["_merge"] == "both").to_numpy()
+def _of_traces(grid: Grid, traces: Table, axis: str) -> Floats:
+    """The part of its trace in the cost of each attempt, of shape (P, B, S); one of its own counts before a shared."""
+    own, shared = _places(grid, traces)
+    place = np.where(own >= 0, own, shared[:, None])
     seconds, tokens = (
-        np.where(has_own, own[f"{name}_trace"], shared[f"{name}_trace"]) for name in (axis, "thinking_tokens")
+        np.where(place >= 0, traces[name].to_numpy(dtype=float, na_value=np.nan)[place], np.nan)
+        for name in (axis, "thinking_tokens")
     )
-    kept = own["thinking_tokens"].to_numpy()
-    share = np.divide(kept, tokens, out=np.ones_like(kept), where=tokens > 0)
-    return own[axis].to_numpy(), share * seconds
+    kept = grid.column("thinking_tokens")
+    return np.divide(kept, tokens, out=np.ones_like(kept), where=tokens > 0) * seconds
 
 
-def _column_total(table: pd.DataFrame, column: str) -> float | None:
+def _places(grid: Grid, traces: Table) -> tuple[Counts, Counts]:
+    """Where the trace at the very budget of each attempt stands, of shape (P, B, S), and that without a budget, of
+    shape (P, S); -1 where there is none. One without a budget is that of the natural end too."""
+    import pandas as pd
+
+    code, problems = pd.factorize(traces["problem"])
+    problem = pd.Index(grid.problems).get_indexer(pd.Index(problems, dtype=object))[code]
+    sample = pd.Index(grid.samples).get_indexer(pd.Index(traces["sample"]))
+    budgets = traces["budget"].to_numpy(dtype=float, na_value=np.nan)
+    is_known = (problem >= 0) & (sample >= 0)
+    own = np.full(grid.rows.shape, -1, dtype=np.int64)
+    shared = np.full((len(grid.problems), len(grid.samples)), -1, dtype=np.int64)
+    for i, budget in enumerate((*grid.budgets, None)):
+        at = np.flatnonzero(is_known & (np.isnan(budgets) if budget is None else budgets == budget))
+        (own[:, i] if i < len(grid.budgets) else shared)[problem[at], sample[at]] = at
+    return own, shared
+
+
+def _by_row(grid: Grid, values: Floats) -> Floats:
+    """Values of attempts, of shape (P, B, S), in the order of their table."""
+    found = np.full(len(grid.attempts), np.nan)
+    found[grid.rows[grid.is_drawn]] = values[grid.is_drawn]
+    return found
+
+
+def _column_total(table: Table, column: str) -> float | None:
     if column not in table or not len(table):
         return None
     return _total(table[column].to_numpy(dtype=float, na_value=np.nan))

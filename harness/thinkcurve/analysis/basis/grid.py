@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thinkcurve.budget import budget_key, effort_of
+from thinkcurve.columns import rows_of
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from thinkcurve.columns import Table
 
 MISSING, INCORRECT, CORRECT, NO_ANSWER, UNVERIFIED = range(-1, 4)
 """Codes of verdicts. ``MISSING`` is a failure, or an attempt that was never asked for: it is not scored."""
@@ -44,7 +45,7 @@ class Grid:
     samples: tuple[int, ...]
     verdicts: NDArray[np.int8]
     rows: NDArray[np.int64]
-    attempts: pd.DataFrame
+    attempts: Table
 
     @property
     def name(self) -> tuple[str, str, str]:
@@ -122,10 +123,11 @@ class Grid:
 
     def _of_problems(self, column: str) -> NDArray[Any] | None:
         """A column whose values are the same for all attempts of a problem, of shape (P,)."""
-        if column not in self.attempts or self.attempts[column].isna().all():
+        if column not in self.attempts:
             return None
+        values = self.attempts[column]
         first = self.rows.reshape(len(self.problems), -1).max(axis=1)
-        return self.attempts[column].to_numpy(dtype=object)[first]
+        return None if values.isna().all() else values.iloc[first].to_numpy(dtype=object)
 
 
 def groups_of(grids: Sequence[Grid]) -> NDArray[Any] | None:
@@ -167,35 +169,62 @@ def units_of(n_problems: int, groups: NDArray[Any] | None) -> Counts:
     return np.arange(n_problems) if groups is None else np.unique(groups, return_inverse=True)[1]
 
 
-def grids_of(attempts: pd.DataFrame) -> list[Grid]:
+def grids_of(attempts: Table) -> list[Grid]:
     """A grid for each (model, task, control) of an attempts table, in the table's order. Failures are not in it."""
-    names = ["model", "task", "control"]
-    parts = attempts.groupby(names, sort=False, observed=True)
-    return [_grid(tuple(map(str, name)), rows.reset_index(drop=True)) for name, rows in parts]
+    curve, names = _curves(attempts)
+    if len(names) == 1:
+        return [_grid(names[0], attempts)]
+    places = np.arange(len(curve))
+    return [_grid(name, rows_of(attempts, places[curve == i])) for i, name in enumerate(names)]
 
 
-def _grid(name: tuple[str, ...], attempts: pd.DataFrame) -> Grid:
+def _curves(attempts: Table) -> tuple[Counts, list[tuple[str, ...]]]:
+    """The curve that each attempt is of, of shape (R,), and the names of the curves, in the table's order."""
     import pandas as pd
 
-    problem, problems = pd.factorize(attempts["problem"])
+    curve = np.zeros(len(attempts), dtype=np.int64)
+    names: list[tuple[str, ...]] = [()] if len(attempts) else []
+    for column in ("model", "task", "control"):
+        codes, found = pd.factorize(attempts[column])
+        words = [str(word) for word in found]
+        curve, pairs = pd.factorize(curve * len(words) + codes)
+        names = [(*names[pair // len(words)], words[pair % len(words)]) for pair in pairs.tolist()]
+    return curve, names
+
+
+def _grid(name: tuple[str, ...], attempts: Table) -> Grid:
+    """One grid. Beside the columns of its key, read one by one, what grows with the attempts is one array of places."""
+    import pandas as pd
+
+    cell, problems = pd.factorize(attempts["problem"])
+    place, budgets = _ladder(attempts)
+    cell *= len(budgets)
+    cell += place
     sample, samples = pd.factorize(attempts["sample"], sort=True)
-    values = attempts["budget"].to_numpy(dtype=float, na_value=np.nan)
-    asked = {None if np.isnan(value) else int(value) for value in np.unique(values)}
-    budgets = tuple(sorted(asked, key=budget_key))
-    place = np.full(len(attempts), len(budgets) - 1)  # of the natural end, where there is one
-    for i, budget in enumerate(budgets):
-        if budget is not None:
-            place[values == budget] = i
+    cell *= len(samples)
+    cell += sample
     shape = (len(problems), len(budgets), len(samples))
     verdicts = np.full(shape, MISSING, dtype=np.int8)
     rows = np.full(shape, -1, dtype=np.int64)
     code, words = pd.factorize(attempts["verdict"])
-    verdicts[problem, place, sample] = np.array([CODES[str(word)] for word in words], dtype=np.int8)[code]
-    rows[problem, place, sample] = np.arange(len(attempts))
+    verdicts.reshape(-1)[cell] = np.array([CODES[str(word)] for word in words], dtype=np.int8)[code]
+    rows.reshape(-1)[cell] = np.arange(len(attempts))
     model, task, control = name
     return Grid(
         model, task, control, tuple(map(str, problems)), budgets, tuple(map(int, samples)), verdicts, rows, attempts
     )
+
+
+def _ladder(attempts: Table) -> tuple[NDArray[np.int16], tuple[int | None, ...]]:
+    """The place of each attempt's budget in the ladder, of shape (R,), and the ladder: ascending, natural end last."""
+    values = attempts["budget"].to_numpy(dtype=float, na_value=np.nan)
+    asked = {None if np.isnan(value) else int(value) for value in np.unique(values)}
+    budgets = tuple(sorted(asked, key=budget_key))
+    place = np.full(len(values), len(budgets) - 1, dtype=np.int16)  # of the natural end, where there is one
+    for i, budget in enumerate(budgets):
+        if budget is not None:
+            place[values == budget] = i
+    return place, budgets
 
 
 def _is_null(values: NDArray[Any]) -> NDArray[np.bool_]:

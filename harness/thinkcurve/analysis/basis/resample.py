@@ -19,6 +19,8 @@ from thinkcurve.analysis.basis.grid import Floats, units_of
 
 RESAMPLES = 2000
 """Efron and Tibshirani 1993, section 14.3: a BCa interval needs some thousand."""
+MOST_UNITS, BLOCKS = 10_000, 2_000
+"""Units that the jackknife leaves out one by one, and the blocks of units that it leaves out where there are more."""
 CHUNK_VALUES = 1 << 22
 """Weights that are held at once: 32 MiB."""
 FEWEST = 0.9
@@ -132,9 +134,15 @@ def _spread(replicates: Floats) -> Floats:
 
 
 def _jackknife(statistic: Statistic, n_problems: int, groups: NDArray[Any] | None) -> Floats:
-    """The statistic without each unit, of shape (units, ...): blocks of units at a time, never all by all."""
+    """The statistic without each unit, of shape (units, ...): some at a time, never all by all.
+
+    More than `MOST_UNITS` are collected into `BLOCKS` of every so many-th unit, as Efron and Narasimhan 2020 do (J.
+    Computational and Graphical Statistics 29:608-619): unit by unit the work grows with their square.
+    """
     units = units_of(n_problems, groups)
     n_units = int(units.max()) + 1
+    if n_units > MOST_UNITS:
+        units, n_units = units % BLOCKS, BLOCKS
     step = max(1, CHUNK_VALUES // n_problems)
     parts = []
     for start in range(0, n_units, step):

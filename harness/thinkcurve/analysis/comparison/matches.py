@@ -168,7 +168,8 @@ def _asked_the_same(base: Run, new: Run, task: str) -> bool:
     prompts = []
     for run in (base, new):
         of: dict[str, set[str]] = {}
-        traces = run.traces[run.traces["task"] == task]
+        of_all = run.tables.traces
+        traces = of_all[of_all["task"] == task]
         for problem, digest in zip(traces["problem"], traces["prompt_digest"], strict=True):
             of.setdefault(problem, set()).add(digest)
         prompts.append(of)
@@ -177,8 +178,8 @@ def _asked_the_same(base: Run, new: Run, task: str) -> bool:
 
 
 def _ids(run: Run, task: str) -> set[str]:
-    tables = (run.attempts, run.failures)
-    return {problem for table in tables for problem in table.loc[table["task"] == task, "problem"]}
+    tables = (run.tables.attempts, run.failures)
+    return {problem for table in tables for problem in table["problem"][table["task"] == task].unique()}
 
 
 def _left_out(base: Run, new: Run, tasks: Sequence[str]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from thinkcurve.analysis.basis.grid import Floats, Grid
 from thinkcurve.budget import Budget, Control, budget_key
+from thinkcurve.columns import digests_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +104,7 @@ def same_answers(sides: Sides) -> tuple[int, int]:
     for grid, at in zip((base, new), sides.places, strict=True):
         columns = [grid.samples.index(s) for s in samples]
         rows = grid.rows[:, at][:, :, columns]
-        answers.append(grid.attempts["answer"].to_numpy(dtype=object)[rows])
+        answers.append(digests_of(grid.attempts, "answer")[rows])
         drawn.append(rows >= 0)
     both = drawn[0] & drawn[1]
     return int(((answers[0] == answers[1]) & both).sum()), int(both.sum())

@@ -10,7 +10,7 @@ from thinkcurve.analysis.basis.grid import grids_of
 from thinkcurve.analysis.items.strata import Stratum, strata_by
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from thinkcurve.columns import Table
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -32,7 +32,7 @@ class Levels(msgspec.Struct, frozen=True):
     efforts: tuple[str | None, ...] | None = None
 
 
-def levels_of(attempts: pd.DataFrame) -> list[Levels]:
+def levels_of(attempts: Table) -> list[Levels]:
     """A table for each (model, task, control) whose problems have levels; accuracy as in `curves_of`."""
     found = (strata_by(grid, "level") for grid in grids_of(attempts))
     return [

@@ -13,7 +13,6 @@ from thinkcurve.analysis.items.strata import strata_of_runs
 from thinkcurve.analysis.parallel.surface import Surface, surface_of
 from thinkcurve.errors import UsageError
 from thinkcurve.report.run_report.contents import Compared, Contents, RunPart, labels_of, names_of
-from thinkcurve.run import Figures
 
 if TYPE_CHECKING:
     from thinkcurve.run import Run
@@ -29,20 +28,18 @@ Key = tuple[int, str, str, str]
 
 def contents_of(runs: Sequence[Run], *, title: str = "") -> Contents:
     """The contents of a report of some runs. With several curves of one task each is compared with the first."""
-    whole = runs
-    runs = [run.figures for run in whole]
     parts = [
         RunPart(
             run=run,
             name=name,
             curves=run.curves(),
             surfaces=[_surface(grid) for grid in run.grids],
-            ledgers=ledgers_of(run.attempts, run.traces),
+            ledgers=ledgers_of(run.tables.attempts, run.tables.traces),
             strata=strata,
-            diagnostics=[diagnostics_of(grid, run.traces if run is of else None) for grid in run.grids],
-            shown=None if run is of else _shown(run),
+            diagnostics=[diagnostics_of(grid, None if run.is_large else run.traces) for grid in run.grids],
+            shown=_shown(run) if run.is_large else None,
         )
-        for run, of, name, strata in zip(runs, whole, names_of(whole), strata_of_runs(runs), strict=True)
+        for run, name, strata in zip(runs, names_of(runs), strata_of_runs(runs), strict=True)
     ]
     labels = labels_of(parts)
     pairs = list(_pairs(labels))
@@ -100,8 +97,6 @@ def _pairs(labels: dict[Key, str]) -> Iterator[tuple[Key, Key]]:
 
 def _comparison(base: Run, new: Run, base_model: str, new_model: str) -> Comparison | str:
     """Two runs compared, or why they cannot be."""
-    if isinstance(base, Figures) or isinstance(new, Figures):
-        return "runs of this size are not compared here; `thinkcurve compare` does"
     try:
         return compare(base, new, base_model=base_model, new_model=new_model)
     except UsageError as error:

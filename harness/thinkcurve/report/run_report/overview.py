@@ -61,7 +61,7 @@ def _line(part: RunPart, has_name: bool) -> str:
         part.name if has_name else "",
         f"control {plain(manifest.study.control)}",
         count(n_problems, "problem") + (f" × {manifest.study.samples} samples" if manifest.study.samples > 1 else ""),
-        count(len(part.run.attempts), "attempt"),
+        count(len(part.run.tables.attempts), "attempt"),
         _day(manifest.finished or (sitting.started if sitting else "")),
         f"thinkcurve {plain(sitting.versions['thinkcurve'])}" if sitting and "thinkcurve" in sitting.versions else "",
     ]
@@ -77,7 +77,7 @@ def _missing(part: RunPart, has_name: bool) -> Iterator[str]:
     """What a reader must know first: a run that is not all there."""
     manifest, study = part.run.manifest, part.run.manifest.study
     asked = len(manifest.models) * sum(task.n_problems for task in manifest.tasks) * study.samples * len(study.budgets)
-    n, n_failed = len(part.run.attempts), len(part.run.failures)
+    n, n_failed = len(part.run.tables.attempts), len(part.run.failures)
     of = f" of {part.name}" if has_name else ""
     if manifest.finished is None:
         rest = f": {n:,} of {asked:,} attempts" if n < asked else ""

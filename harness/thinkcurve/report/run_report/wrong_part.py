@@ -16,6 +16,8 @@ from thinkcurve.report.run_report.words import UNKNOWN, named, percent
 if TYPE_CHECKING:
     import pandas as pd
 
+    from thinkcurve.columns import Table
+
 MOST_REASONS = 20
 LONGEST_ERROR = 300
 """Characters of an error that are shown; a server may send a whole page."""
@@ -54,7 +56,7 @@ def _curve(curve: Curve, signs: Diagnostics | None, part: RunPart) -> Markup:
     return joined(
         [
             table("Counts of what went wrong", heads, rows, note=EXPLAINED),
-            _reasons(part.run.attempts, curve),
+            _reasons(part.run.tables.attempts, curve),
             _failures(part.run.failures, curve),
         ]
     )
@@ -68,7 +70,7 @@ def _count(n: int, of: int) -> Markup:
     return h("td", h("strong", f"{n:,}"), share, class_="num")
 
 
-def _reasons(attempts: pd.DataFrame, curve: Curve) -> Markup | None:
+def _reasons(attempts: Table, curve: Curve) -> Markup | None:
     """Why there was no answer, or no verdict: the words of the attempts themselves, most frequent first."""
     own = attempts[(attempts["model"] == curve.model) & (attempts["task"] == curve.task)]
     silent = own[own["verdict"].isin([Verdict.NO_ANSWER, Verdict.UNVERIFIED])]

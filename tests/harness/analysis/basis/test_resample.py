@@ -135,3 +135,34 @@ def test_intervals_of_a_skewed_ratio_cover_it() -> None:
         found = bootstrap(lambda weights, g=gain, c=cost: ratio_over(weights, g, c), n, n_resamples=500)  # type: ignore[misc]
         covered += bool(found.low <= 0.5 <= found.high)
     assert 0.92 < covered / 1000 < 0.97
+
+
+@pytest.mark.parametrize("n_groups", [None, 400])
+def test_blocks_of_units_tell_the_jackknife_what_units_do(
+    n_groups: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(4)
+    costs = rng.lognormal(0, 1.5, size=(1200, 2))
+    groups = None if n_groups is None else np.sort(rng.integers(n_groups, size=len(costs)))
+    n_asked = []
+
+    def ratio(weights: Floats) -> Floats:
+        n_asked.append(len(weights))
+        return ratio_over(weights, costs[:, 0], costs[:, 1])[:, None]
+
+    by_unit = bootstrap(ratio, len(costs), groups=groups)
+    n_by_unit = sum(n_asked)
+    n_asked.clear()
+    monkeypatch.setattr(resample, "MOST_UNITS", 300)
+    monkeypatch.setattr(resample, "BLOCKS", 200)
+    by_block = bootstrap(ratio, len(costs), groups=groups)
+    n_units = len(costs) if groups is None else len(np.unique(groups))
+    assert n_by_unit - sum(n_asked) == n_units - 200
+    width = by_unit.high - by_unit.low
+    assert by_block.value == by_unit.value
+    assert by_block.low == pytest.approx(by_unit.low, abs=0.03 * float(width[0]))
+    assert by_block.high == pytest.approx(by_unit.high, abs=0.03 * float(width[0]))
+    monkeypatch.setattr(resample, "_quantile_t", lambda off, level: np.full(off.shape[1:], ndtri((1 + level) / 2)))
+    monkeypatch.setattr(resample, "_jackknife", lambda *_: np.zeros((200, 1)))
+    unaccelerated = bootstrap(ratio, len(costs), groups=groups)
+    assert abs(unaccelerated.high - by_unit.high) > 5 * abs(by_block.high - by_unit.high)  # blocks tell the skewness
