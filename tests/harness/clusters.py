@@ -32,17 +32,21 @@ import asyncio, hashlib, os, time
 from pathlib import Path
 from thinkcurve_backends.scripted import Asked, ScriptedBackend
 
-def open_backend(what, *, slow_s=0.0, rounds=0, slots=4, deadly="", fatal_if="", seen=""):
-    """rounds: of hashing, for each piece generated; deadly: kills the process that is asked it; fatal_if: a file that,
-    while it is there, makes the model unreachable; seen: a file that
-    is told which GPUs the process sees."""
+def open_backend(what, *, open_s=0.0, slow_s=0.0, rounds=0, slots=4, deadly="", hangs="", fatal_if="", seen=""):
+    """open_s: how long it takes to open; rounds: of hashing, for each piece generated; deadly: kills the process that
+    is asked it; hangs: a file that the first who is asked anything makes, never to answer; fatal_if: a file that, while
+    it is there, makes the model unreachable; seen: a file that is told which GPUs the process sees."""
     from thinkcurve.errors import BackendError
+    time.sleep(open_s)
     if seen:
         with open(seen, "a") as told:
             told.write(os.environ.get("CUDA_VISIBLE_DEVICES", "none") + "\\n")
     async def answer(asked: Asked) -> str:
         if deadly and deadly in asked.prompt:
             os._exit(9)
+        if hangs and not Path(hangs).exists():
+            Path(hangs).touch()
+            await asyncio.sleep(1e6)
         if fatal_if and Path(fatal_if).exists():
             raise BackendError("the server is gone", is_fatal=True)
         if slow_s:

@@ -78,20 +78,19 @@ def command(
     what, first = study_of(study, flags, output), first_run(study)
     directory = repeat_directory(first, output) if first else output or Path("results") / run_name(what)
     agree = agreement(first, flags) if first else None
-    try:
-        with _driver_of(wish, what, directory, data_dir) as driver:
-            if wish:
-                stopping.listen()  # Ray took SIGTERM for itself
-            how: dict[str, Any] = {"is_dry": dry_run, "as_json": as_json, "progress": progress, "agree": agree}
-            code = asyncio.run(_carry_out(what, directory, data_dir, driver=driver, **how))
-        if first and not dry_run and code == 0:
-            _say(how_alike(first, directory))
-    except KeyboardInterrupt:
-        _say(f"\nStopped. {_how_to_go_on(directory, dry_run)}")
-        code = stopping.exit_code()
-    except BackendError as error:
-        _say(f"error: {error}\n{_how_to_go_on(directory, dry_run)}")
-        code = 3
+    with stopping.in_time(lambda: _how_to_go_on(directory, dry_run)):
+        try:
+            with _driver_of(wish, what, directory, data_dir) as driver:
+                how: dict[str, Any] = {"is_dry": dry_run, "as_json": as_json, "progress": progress, "agree": agree}
+                code = asyncio.run(_carry_out(what, directory, data_dir, driver=driver, **how))
+            if first and not dry_run and code == 0:
+                _say(how_alike(first, directory))
+        except KeyboardInterrupt:
+            _say(f"\nStopped. {_how_to_go_on(directory, dry_run)}")
+            code = stopping.exit_code()
+        except BackendError as error:
+            _say(f"error: {error}\n{_how_to_go_on(directory, dry_run)}")
+            code = 3
     sys.exit(code)
 
 

@@ -1,21 +1,32 @@
 """SIGTERM, which schedulers send before they kill (Slurm, Kubernetes, systemd): the same orderly end as Ctrl-C.
 
 What was graded is safe in the journal, one line says how to go on, and the exit code is what a shell makes of the
-signal. Nothing waits for what is in flight; a second signal ends the process where it stands.
+signal. Nothing waits for what is in flight; a second signal ends the process where it stands. What hangs all the same,
+in an engine or a cluster whose head is gone, is not waited for either: `in_time`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
+import socket
 import threading
+import time
+from collections.abc import Callable, Iterator
 from types import FrameType
 
+from thinkcurve.cli.voice import say
+
 INTERRUPTED, TERMINATED = 130, 143
+GRACE_S = 20.0
+"""So long an orderly end may take: Slurm (KillWait) and Kubernetes kill 30 s after SIGTERM."""
+_CODES = {int(signal.SIGINT): INTERRUPTED, int(signal.SIGTERM): TERMINATED}
 _has_come = False
 
 
 def listen() -> None:
-    """From here on SIGTERM interrupts as Ctrl-C does. To be called again after a library that takes it for itself."""
+    """From here on SIGTERM interrupts as Ctrl-C does."""
     global _has_come
     _has_come = False
     if threading.current_thread() is threading.main_thread():
@@ -36,3 +47,38 @@ def _interrupt(_: int, frame: FrameType | None) -> None:
         handler(signal.SIGINT, frame)
     else:
         raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def in_time(last_words: Callable[[], str]) -> Iterator[None]:
+    """Within it, a signal ends the process after `GRACE_S` in any event, with a line and ``last_words``.
+
+    A thread hears of the signal from the interpreter itself (`signal.set_wakeup_fd`): Python's own handlers wait for as
+    long as the main thread is in C code. Once heard it is not taken back by leaving: what runs at exit may hang too.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ear, mouth = socket.socketpair()
+    mouth.setblocking(False)
+    threading.Thread(target=_end_in_time, args=(ear, last_words), name="stopping", daemon=True).start()
+    before = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        mouth.close()
+
+
+def _end_in_time(ear: socket.socket, last_words: Callable[[], str]) -> None:
+    while not (heard := ear.recv(1)) or heard[0] not in _CODES:
+        if not heard:  # it was left, and no signal came
+            ear.close()
+            return
+    time.sleep(GRACE_S)
+    say(f"\nStopped after {GRACE_S:g} s in which something did not end. {last_words()}")
+    os._exit(_CODES[heard[0]])
+
+
+if hasattr(os, "register_at_fork"):  # a signal to a process that was forked from this one is none to this one
+    os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import Any
 from thinkcurve.cluster.chunks import Chunk, Chunks, failures_of, without
 from thinkcurve.cluster.fleet import Fleet, Handle, Node, Share, WorkerLost
 from thinkcurve.cluster.shards import new_shard, shard_events
+from thinkcurve.cluster.waiting import Reminder
 from thinkcurve.cluster.worker import Opening, Ready, Report, Setting, slim
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.store import Event
@@ -29,6 +31,7 @@ PULSE_S = 30.0
 """How often a worker that holds chunks is asked for a sign of life."""
 SILENCE_S = 300.0
 """A worker that gives none for so long is taken for dead: frozen, swapping, or cut off from its disk."""
+REMEDY = "If it hangs, end that process: others do its work"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class Crew:
         self._chunks = chunks
         self._setting = setting
         self._told = told
+        self._reminder = Reminder()
         self._deaths = self._losses = 0
         self._is_closed = False
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -103,6 +107,13 @@ class Crew:
             self.add(self._fleet.start(self.model.share, node), is_open=False)
         if not self.handles and not self.is_done and nodes and not places and self.refused:
             self._end(UsageError(f"no node can be used: {next(iter(self.refused.values()))}"))
+
+    def remind(self, nodes: Sequence[Node]) -> None:
+        """Say which workers have brought nothing for long, now and then; they are waited for all the same."""
+        names = {node.id: node.name for node in nodes}
+        waits = [(handle.named(names.get(handle.node, "")), handle.waiting) for handle in self.handles]
+        if words := self._reminder.words(waits, time.monotonic()):
+            self._told.say(f"{self.model.spec}: waiting for a worker: {words}. {REMEDY}")
 
     def add(self, handle: Handle, *, is_open: bool) -> None:
         """Put a worker to work; ``is_open``: its model is open already."""
@@ -162,9 +173,12 @@ class Crew:
         """Whether a worker may be handed chunks."""
         model = self.model
         if not is_open:
-            opening: Opening = await self._fleet.ask(handle, "open", *model.to_open)
+            handle.pid = await self._fleet.ask(handle, "pid")
             if not handle.node:
                 handle.node = await self._fleet.ask(handle, "node")
+            handle.waiting.begin("opening its model", time.monotonic())
+            opening: Opening = await self._fleet.ask(handle, "open", *model.to_open)
+            handle.waiting.end()
             if opening.refusal:
                 return self._refuse(handle, opening.refusal)
             ours, theirs = (known.get("thinkcurve") for known in (model.versions, opening.versions))
@@ -185,9 +199,9 @@ class Crew:
         return False
 
     async def _silence(self, handle: Handle) -> None:
-        """Ask a worker for signs of life. Raises `WorkerLost` once it gives none."""
+        """Ask a worker for signs of life, and how far it is. Raises `WorkerLost` once it gives none."""
         while True:
-            await self._ask_in_time(handle, "pulse")
+            handle.waiting.hear(await self._ask_in_time(handle, "pulse"), time.monotonic())
             await asyncio.sleep(PULSE_S)
 
     async def _ask_in_time(self, handle: Handle, method: str, *args: Any) -> Any:
@@ -208,8 +222,11 @@ class Crew:
                 chunk = self._chunks.take(len(self.handles), is_idle=not held)
                 if chunk is None:
                     break
+                if not held:
+                    handle.waiting.begin("without a finished request", time.monotonic())
                 held[asyncio.ensure_future(self._fleet.ask(handle, "carry", chunk))] = chunk
             if not held:
+                handle.waiting.end()
                 await asyncio.sleep(IDLE_S)
                 continue
             waited: set[asyncio.Future[Any]] = {*held, silence}

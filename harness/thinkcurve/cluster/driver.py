@@ -18,6 +18,7 @@ from thinkcurve.cluster.crew import Crew, Model, Told
 from thinkcurve.cluster.distant import Distant, DistantBackend, DistantTokenizer
 from thinkcurve.cluster.fleet import Fleet, Handle, Share, WorkerLost
 from thinkcurve.cluster.objects import TABLES, Objects
+from thinkcurve.cluster.waiting import Reminder
 from thinkcurve.cluster.worker import Opening, Ready, Setting
 from thinkcurve.errors import BackendError, UsageError
 from thinkcurve.opened import Opened
@@ -98,6 +99,7 @@ class Driver:
         self._say = say
         self._scouts: dict[str, Handle] = {}
         self._said: set[str] = set()
+        self._reminder = Reminder()
 
     def _model(self, spec: str) -> Model:
         options = self._study.model_options.get(spec, {})
@@ -117,8 +119,15 @@ class Driver:
         handle = self._fleet.start(model.share)
         self._scouts[spec] = handle
         try:
-            opening: Opening = self._fleet.ask_now(handle, "open", *model.to_open)
+            handle.waiting.begin("no room on the cluster", time.monotonic())
+            handle.pid = self._fleet.ask_now(handle, "pid", meanwhile=lambda: self._remind(spec, handle, "not started"))
             handle.node = self._fleet.ask_now(handle, "node")
+            named = handle.named(next((node.name for node in self._fleet.nodes() if node.id == handle.node), ""))
+            handle.waiting.begin("opening its model", time.monotonic())
+            opening: Opening = self._fleet.ask_now(
+                handle, "open", *model.to_open, meanwhile=lambda: self._remind(spec, handle, named)
+            )
+            handle.waiting.end()
         except WorkerLost as lost:
             raise BackendError(f"model {spec!r} cannot be opened: its worker died: {lost}", is_fatal=True) from None
         if opening.refusal:
@@ -129,6 +138,11 @@ class Driver:
             raise UsageError(f"the cluster has thinkcurve {theirs}, this machine {ours}; install the same on both")
         tokenizer = DistantTokenizer(self._fleet, handle) if opening.has_tokenizer else None
         return DistantBackend(opening, tokenizer)
+
+    def _remind(self, spec: str, handle: Handle, named: str) -> None:
+        """Say now and then that a first worker has not opened its model yet."""
+        if words := self._reminder.words([(named, handle.waiting)], time.monotonic()):
+            self._say(f"{spec}: waiting for its first worker: {words}")
 
     def _room(self) -> int:
         return sum(self._wish.share.fits(node.resources) for node in self._fleet.nodes())
@@ -198,6 +212,7 @@ class Driver:
                 fair = max(1, room // len(at_work))
                 wished = self._wish.workers
                 crew.staff(nodes, fair if wished is None else wished, busy, is_asking=wished is not None)
+                crew.remind(nodes)
             await asyncio.sleep(LOOK_S)
 
     def _noting(self, plan: Plan) -> Callable[[str, Ready], None]:

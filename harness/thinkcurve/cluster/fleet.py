@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from thinkcurve.cluster.waiting import Waiting
 from thinkcurve.cluster.worker import Worker
 from thinkcurve.errors import ThinkcurveError, UsageError
 
 INSTALL = "--cluster needs the package 'ray': pip install 'thinkcurve[cluster]'"
 NAMESPACE = "thinkcurve"
 CONNECT_S = 10.0
+ANSWER_S = 30.0
+"""How long a head that takes connections may take to say anything."""
+HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+"""What a client of HTTP/2, and so of gRPC, begins with (RFC 9113, section 3.4): the server answers with settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,8 @@ class Node:
     id: str
     resources: Mapping[str, float]
     is_leaving: bool = False
+    name: str = ""
+    """What its machine calls itself: for people, and never written down."""
 
 
 class WorkerLost(ThinkcurveError):
@@ -62,6 +72,13 @@ class Handle:
     """Its node will be taken away: it gets nothing new."""
     is_ready: bool = False
     """It may be handed chunks."""
+    pid: int = 0
+    """Its process, once it has one."""
+    waiting: Waiting = field(default_factory=Waiting)
+
+    def named(self, host: str) -> str:
+        """Where a user finds it."""
+        return f"pid {self.pid} on {host or 'a node'}"
 
 
 class Fleet:
@@ -80,7 +97,8 @@ class Fleet:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         more: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
         try:
-            ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level="critical", **more)
+            with _sigterm_kept():
+                ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level="critical", **more)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise UsageError(_no_cluster(address, str(error))) from error
         self._ray = ray
@@ -93,7 +111,7 @@ class Fleet:
         """The nodes that are alive. Asks Ray, so call it in a thread."""
         leaving = self._leaving()
         return [
-            Node(node["NodeID"], node["Resources"], node["NodeID"] in leaving)
+            Node(node["NodeID"], node["Resources"], node["NodeID"] in leaving, node.get("NodeManagerHostname", ""))
             for node in self._ray.nodes()
             if node["Alive"]
         ]
@@ -132,8 +150,8 @@ class Fleet:
         except RayError as error:  # died, cannot be reached, cannot be placed
             raise WorkerLost(_words(error), with_node=await asyncio.to_thread(self._is_gone, handle)) from None
 
-    def ask_now(self, handle: Handle, method: str, *args: Any) -> Any:
-        """The same for callers that cannot wait for anything else."""
+    def ask_now(self, handle: Handle, method: str, *args: Any, meanwhile: Callable[[], None] = lambda: None) -> Any:
+        """The same for callers that cannot wait for anything else; ``meanwhile`` is called every second until then."""
         from ray.exceptions import GetTimeoutError, RayActorError
 
         reference = getattr(handle.actor, method).remote(*args)
@@ -142,6 +160,7 @@ class Fleet:
                 return self._ray.get(reference, timeout=1.0)
             except GetTimeoutError:
                 _stop_if_cancelled()
+                meanwhile()
             except RayActorError as error:
                 raise WorkerLost(_words(error)) from None
 
@@ -175,6 +194,26 @@ def _stop_if_cancelled() -> None:
         raise asyncio.CancelledError
 
 
+@contextlib.contextmanager
+def _sigterm_kept() -> Iterator[None]:
+    """Ray takes SIGTERM for itself and makes exit code 15 of it, also of one that comes while it connects; whoever had
+    it gets it back."""
+    before = signal.getsignal(signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread() or before is None:
+        yield
+        return
+    is_lost = False
+    try:
+        yield
+    except SystemExit:
+        is_lost = True
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        if is_lost:
+            signal.raise_signal(signal.SIGTERM)
+
+
 def _head_of(address: str) -> str:
     """The address that ``auto`` means, as Ray finds it: ``RAY_ADDRESS``, else the node that runs here."""
     if address != "auto":
@@ -186,12 +225,18 @@ def _head_of(address: str) -> str:
 
 
 def _check_listens(address: str, head: str) -> None:
-    """Refuse a head that takes no connections: Ray itself tries for minutes."""
+    """Refuse a head that takes no connections or answers none: Ray itself tries for minutes, deaf to signals."""
     host, _, port = head.rpartition(":")
     if not host or not port.isdecimal():
         raise UsageError(_no_cluster(address, "that is not HOST:PORT, auto or local"))
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S).close()
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S) as asked:
+            asked.settimeout(ANSWER_S)
+            asked.sendall(HELLO)
+            with contextlib.suppress(ConnectionError):  # as a head does that wants TLS: it is alive
+                asked.recv(1)
+    except TimeoutError as error:
+        raise UsageError(_no_cluster(address, "it does not answer")) from error
     except (OSError, OverflowError) as error:
         raise UsageError(_no_cluster(address, str(error))) from error
 

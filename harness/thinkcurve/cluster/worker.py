@@ -110,6 +110,7 @@ class Worker:
         self._judge: Judge | None = None
         self._hands: Hands | None = None
         self._plan: Plan | None = None
+        self._n_done = 0
         self._told: defaultdict[tuple[str, int], list[Event]] = defaultdict(list)
 
     async def open(self, spec: str, options: Mapping[str, Any], data_dir: str | None, folder: str = "") -> Opening:
@@ -231,8 +232,13 @@ class Worker:
             return ""
         return await asyncio.to_thread(self._objects.finish, [piece.unit for piece in chunk.pieces])
 
-    async def pulse(self) -> None:
-        """A sign of life: whoever answers is neither frozen nor stuck."""
+    async def pid(self) -> int:
+        """Its process."""
+        return os.getpid()
+
+    async def pulse(self) -> int:
+        """A sign of life, and how much it has finished: who answers is not frozen, but what it asked may not answer."""
+        return self._n_done
 
     async def aclose(self) -> None:
         """Let go of everything."""
@@ -247,6 +253,7 @@ class Worker:
 
     def _listen(self, event: Event) -> None:
         self._told[event.problem, event.sample].append(slim(event))
+        self._n_done += 1
 
 
 _NOT_SHARED = "it does not see the run's directory: give -o a directory that all nodes share, or --shards URL"

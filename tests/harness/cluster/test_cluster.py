@@ -3,6 +3,9 @@
 import contextlib
 import json
 import os
+import re
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -139,6 +142,23 @@ def test_a_frozen_worker_is_given_up(made: Cluster, task: Path, calm: Path, tmp_
             frozen.resume()
     assert driver.returncode == 0, told
     assert "no sign of life for 10 s" in told
+    same_table(run, calm)
+
+
+def test_a_worker_that_hangs_is_named_and_ended_by_hand(made: Cluster, task: Path, calm: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = command(task, run, *SLOW, "--model-option", f"hangs={tmp_path / 'hung'}", "--cluster", made.address)
+    quick = "from thinkcurve.cluster import crew, waiting; crew.PULSE_S, waiting.QUIET_S = 1, 10"
+    words[2] = f"{quick}; {words[2]}"
+    driver = subprocess.Popen(words, env=made.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert driver.stderr is not None
+    about = next((line for line in driver.stderr if "waiting for a worker" in line), "")
+    found = re.search(r"without a finished request for 0 min \(pid (\d+) on (\S+)\)", about)
+    assert found is not None, about
+    assert found[2] == socket.gethostname()
+    os.kill(int(found[1]), signal.SIGKILL)
+    _, told = driver.communicate(timeout=300)
+    assert driver.returncode == 0, told
     same_table(run, calm)
 
 
