@@ -1,19 +1,21 @@
-"""Compaction without holding a run in memory: its events sorted in chunks on disk, then merged into the tables.
+"""A run gone through in another order without holding it in memory: its events sorted in chunks on disk, then merged.
 
-Of the events of one key the last in the journal is kept, and a failure only where there is no attempt: what
-`thinkcurve.records.Records` does in memory. Memory is bounded by a chunk and a row group, whatever the size of the run.
+So its tables are written (`compact_run`), and so its attempts come problem by problem (`Problems`). Of the events of
+one key the last in the journal is kept, and a failure only where there is no attempt: what `thinkcurve.records.Records`
+does in memory. Memory is bounded by a chunk and a row group, whatever the size of the run.
 """
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import operator
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import msgspec
 
@@ -27,8 +29,10 @@ CHUNK_BYTES = 32 << 20
 READ_BYTES = 32 << 20
 """Bytes that all cursors together read ahead when chunks are merged."""
 
-Key = tuple[str, str, str, int, int, bool, int, int]
-"""Model, task, split, index, sample, and budget with none the last: `thinkcurve.tables.row_order`; then the kind."""
+Key = tuple[Any, ...]
+"""What events are sorted by; the kind is its last part."""
+Order = Callable[[str, str, int, int | None, int], Key]
+"""The key of an event by its model, problem, sample, budget and kind."""
 ATTEMPT, FAILURE, TRACE = range(3)
 _KINDS: dict[type[Event], int] = {Attempt: ATTEMPT, Failure: FAILURE, Trace: TRACE}
 
@@ -55,7 +59,7 @@ def compact_run(run: Path, warn: Warn = lambda _: None, *, chunk_bytes: int = CH
             failures, traces = (stack.enter_context(TableWriter(run, kind)) for kind in (Failure, Trace))
             attempts = stack.enter_context(TableWriter(run, Attempt, mark))
             writers = {ATTEMPT: attempts, FAILURE: failures, TRACE: traces}
-            for kind, line in _last_words(_sorted(events, spill, chunk_bytes)):
+            for kind, line in _last_words(Sorted(events, spill, chunk_bytes=chunk_bytes)):
                 writers[kind].write(line)
             publish(failures, traces, attempts)
             return Counts(attempts.n_rows, traces.n_rows, failures.n_rows)
@@ -63,41 +67,117 @@ def compact_run(run: Path, warn: Warn = lambda _: None, *, chunk_bytes: int = CH
         raise UsageError(f"cannot write the tables of {run}: {error.strerror or error}") from error
 
 
-def _sorted(events: Iterable[Event], spill: IO[bytes], chunk_bytes: int) -> Iterator[tuple[Key, bytes]]:
-    """All events as JSON in the order of their keys; those of one key in the order they came in."""
-    ends, last = [0], list[tuple[Key, bytes]]()
-    for chunk in _chunks(events, chunk_bytes):
-        if last:
-            spill.writelines(line + b"\n" for _, line in last)
-            ends.append(spill.tell())
-        last = chunk
-    if len(ends) == 1:
-        return iter(last)
-    spill.flush()
-    ahead = max(READ_BYTES // len(ends), 4096)
-    spilled = [_read(spill, start, end, ahead) for start, end in itertools.pairwise(ends)]
-    return heapq.merge(*spilled, last, key=operator.itemgetter(0))
-
-
-def _chunks(events: Iterable[Event], chunk_bytes: int) -> Iterator[list[tuple[Key, bytes]]]:
-    """Events in sorted lists, bounded in bytes."""
-    encode = msgspec.json.Encoder().encode
-    chunk, size = list[tuple[Key, bytes]](), 0
-    for event in events:
-        line = encode(event)
-        chunk.append((_key(event.model, event.problem, event.sample, event.budget, _KINDS[type(event)]), line))
-        size += len(line)
-        if size >= chunk_bytes:
-            chunk.sort(key=operator.itemgetter(0))
-            yield chunk
-            chunk, size = [], 0
-    chunk.sort(key=operator.itemgetter(0))
-    yield chunk
-
-
-def _key(model: str, problem: str, sample: int, budget: int | None, kind: int) -> Key:
+def by_model(model: str, problem: str, sample: int, budget: int | None, kind: int = 0) -> Key:
+    """The order of the tables: by model, task, split, index, sample, and budget with none the last."""
     task, split, index = problem.rsplit("/", 2)
     return (model, task, split, int(index), sample, budget is None, budget or 0, kind)
+
+
+def by_problem(model: str, problem: str, sample: int, budget: int | None, kind: int = 0) -> Key:
+    """The order in which all models at a problem stand together."""
+    _, task, split, index, *rest = by_model(model, problem, sample, budget, kind)
+    return (task, split, index, model, *rest)
+
+
+class Sorted:
+    """Events as JSON with their keys, in the order of these; those of one key in the order they came in.
+
+    All chunks but the last are put aside in ``spill``, which must stay open. They may be gone through again.
+    """
+
+    def __init__(
+        self, events: Iterable[Event], spill: IO[bytes], order: Order = by_model, *, chunk_bytes: int = CHUNK_BYTES
+    ) -> None:
+        self._spill = spill
+        self._order = order
+        self._ends = [0]
+        self._last: list[tuple[Key, bytes]] = []
+        for chunk in self._chunks(events, chunk_bytes):
+            if self._last:
+                spill.writelines(line + b"\n" for _, line in self._last)
+                self._ends.append(spill.tell())
+            self._last = chunk
+        spill.flush()
+
+    def __iter__(self) -> Iterator[tuple[Key, bytes]]:
+        if len(self._ends) == 1:
+            return iter(self._last)
+        ahead = max(READ_BYTES // len(self._ends), 4096)
+        spilled = [self._read(start, end, ahead) for start, end in itertools.pairwise(self._ends)]
+        return heapq.merge(*spilled, self._last, key=operator.itemgetter(0))
+
+    def _chunks(self, events: Iterable[Event], chunk_bytes: int) -> Iterator[list[tuple[Key, bytes]]]:
+        """Events in sorted lists, bounded in bytes."""
+        encode = msgspec.json.Encoder().encode
+        chunk, size = list[tuple[Key, bytes]](), 0
+        for event in events:
+            line = encode(event)
+            kind = _KINDS[type(event)]
+            chunk.append((self._order(event.model, event.problem, event.sample, event.budget, kind), line))
+            size += len(line)
+            if size >= chunk_bytes:
+                chunk.sort(key=operator.itemgetter(0))
+                yield chunk
+                chunk, size = [], 0
+        chunk.sort(key=operator.itemgetter(0))
+        yield chunk
+
+    def _read(self, start: int, end: int, ahead: int) -> Iterator[tuple[Key, bytes]]:
+        """The lines of a chunk that was put aside. Cursors share the file, so each moves it to its place before it
+        reads."""
+        head = msgspec.json.Decoder(_Head).decode
+        rest = b""
+        while start < end:
+            self._spill.seek(start)
+            read = self._spill.read(min(ahead, end - start))
+            if not read:
+                raise OSError(0, "what was put aside is gone")
+            start += len(read)
+            *lines, rest = (rest + read).split(b"\n")
+            for line in lines:
+                of = head(line)
+                yield self._order(of.model, of.problem, of.sample, of.budget, _NAMES[of.event]), line
+
+
+class Problems:
+    """The attempts of a run, a list a problem, with those of all models: the last word on each, in the order of the
+    tables but for that. They may be gone through again; a context manager, after which nothing of them is left.
+
+    What does not fit into a chunk lies in ``folder``, or where the system keeps temporary files. Raises `UsageError`
+    where the disk refuses.
+    """
+
+    def __init__(self, events: Iterable[Event], folder: Path | None = None, *, chunk_bytes: int = CHUNK_BYTES) -> None:
+        attempts = (event for event in events if isinstance(event, Attempt))
+        with ExitStack() as stack:
+            try:
+                spill = stack.enter_context(tempfile.TemporaryFile(dir=folder))
+                self._rows = Sorted(attempts, spill, by_problem, chunk_bytes=chunk_bytes)
+            except OSError as error:
+                raise _not_put_aside(folder, error) from error
+            self._folder = folder
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> Problems:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        del self._rows
+        with contextlib.suppress(OSError):  # of a disk that is full; what went wrong first is said already
+            self._stack.close()
+
+    def __iter__(self) -> Iterator[list[Attempt]]:
+        decode = msgspec.json.Decoder(Attempt).decode
+        try:
+            for _, rows in itertools.groupby(_last_of_each(self._rows), key=lambda row: row[0][:3]):
+                yield [decode(line) for _, line in rows]
+        except OSError as error:
+            raise _not_put_aside(self._folder, error) from error
+
+
+def _not_put_aside(folder: Path | None, error: OSError) -> UsageError:
+    where = "among temporary files; TMPDIR says where they go" if folder is None else f"in {folder}"
+    return UsageError(f"cannot put attempts aside, {error.strerror or error}, {where}")
 
 
 class _Head(msgspec.Struct, frozen=True, gc=False):
@@ -113,27 +193,17 @@ class _Head(msgspec.Struct, frozen=True, gc=False):
 _NAMES = {"attempt": ATTEMPT, "failure": FAILURE, "trace": TRACE}
 
 
-def _read(spill: IO[bytes], start: int, end: int, ahead: int) -> Iterator[tuple[Key, bytes]]:
-    """The lines of a chunk that was spilled. Cursors share the file, so each moves it to its place before it reads."""
-    head = msgspec.json.Decoder(_Head).decode
-    rest = b""
-    while start < end:
-        spill.seek(start)
-        read = spill.read(min(ahead, end - start))
-        if not read:
-            raise OSError(0, "what was put aside is gone")
-        start += len(read)
-        *lines, rest = (rest + read).split(b"\n")
-        for line in lines:
-            of = head(line)
-            yield _key(of.model, of.problem, of.sample, of.budget, _NAMES[of.event]), line
+def _last_of_each(rows: Iterable[tuple[Key, bytes]]) -> Iterator[tuple[Key, bytes]]:
+    """The last of each key."""
+    for _, same in itertools.groupby(rows, key=operator.itemgetter(0)):
+        *_, last = same
+        yield last
 
 
 def _last_words(rows: Iterable[tuple[Key, bytes]]) -> Iterator[tuple[int, bytes]]:
     """The last of each key; no failure beside an attempt, which comes before it."""
     attempt: tuple[object, ...] | None = None
-    for key, same in itertools.groupby(rows, key=operator.itemgetter(0)):
-        *_, (_, line) = same
+    for key, line in _last_of_each(rows):
         kind = key[-1]
         if kind == ATTEMPT:
             attempt = key[:-1]

@@ -26,6 +26,7 @@ FLOORS = [
         "store",
         "tables",
         "merge",
+        "tally",
         "state",
         "stored",
         "spending",

@@ -58,12 +58,11 @@ def command(
     import msgspec
 
     from thinkcurve.interop.exports.content import RELATIONSHIPS, Content, Wishes
-    from thinkcurve.run import load_run
 
     if relationship not in RELATIONSHIPS:
         near = did_you_mean(relationship, RELATIONSHIPS)
         raise UsageError(f"--relationship {relationship!r} is not one of {', '.join(RELATIONSHIPS)}.{near}")
-    content = Content(load_run(run, warn=lambda text: click.echo(text, err=True)))
+    content = Content.load(run, warn=lambda text: click.echo(text, err=True))
     wishes = Wishes(_model_ids(ids, content), _benchmarks(sets, content), organization, relationship)
     if metric_name is not None:
         wishes = _named(wishes, metric_name, format_name)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
+from collections.abc import Mapping
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from thinkcurve.analysis.curve import Curve
+    from thinkcurve.problem import Verdict
     from thinkcurve.regrade import Change, Regrade
 
 LISTED = 20
@@ -78,28 +80,27 @@ async def _regrade(
 def _print_json(run: Path, found: Regrade) -> None:
     import msgspec
 
-    changes = found.changes
     counts = {
-        "before": _verdicts(found.before),
-        "after": _verdicts(found.after),
-        "changed": len(changes),
+        "before": _named(found.before.verdicts),
+        "after": _named(found.after.verdicts),
+        "changed": len(found.changes),
         "other_rung": found.n_other_rung,
         "kept": found.kept.total(),
     }
     card = {
         "schema": JSON_SCHEMA,
         "run": str(run),
-        "n_attempts": len(found.before.attempts),
+        "n_attempts": found.n_attempts,
         "n_judged": found.n_judged,
-        "changed": changes,
+        "changed": found.changes,
         "counts": counts,
     }
     click.echo(msgspec.json.encode(card))
 
 
-def _verdicts(records: Any) -> dict[str, int]:
-    counts = Counter(attempt.verdict.value for attempt in records.attempts.values())
-    return {name: counts[name] for name in STYLES}
+def _named(verdicts: Mapping[Verdict, int]) -> dict[str, int]:
+    counts = {verdict.value: n for verdict, n in verdicts.items()}
+    return {name: counts.get(name, 0) for name in STYLES}
 
 
 def print_regrade(run: Path, found: Regrade, *, is_dry: bool) -> None:
@@ -109,18 +110,17 @@ def print_regrade(run: Path, found: Regrade, *, is_dry: bool) -> None:
 
     console = Console(highlight=False)
     changes = found.changes
-    n_attempts = len(found.before.attempts)
     console.print(
         Text(printable(str(run)), "bold"),
-        f"· {n_attempts:,} attempts, {found.n_judged:,} different answers",
+        f"· {found.n_attempts:,} attempts, {found.n_judged:,} different answers",
         soft_wrap=True,
     )
     if changes:
-        console.print(_totals(changes, n_attempts))
+        console.print(_totals(changes, found.n_attempts))
         console.print(_list(changes, found.manifest.study.control, console.width))
         if len(changes) > LISTED:
             console.print(f"and {len(changes) - LISTED:,} more; --json lists them all")
-        for title, table in _accuracies(run, found):
+        for title, table in _accuracies(found):
             console.print(title)
             console.print(table)
     else:
@@ -192,35 +192,20 @@ def _read(change: Change) -> str:
     return after if before == after else f"{printable(before, 30)} → {after}"
 
 
-def _accuracies(run: Path, found: Regrade) -> list[tuple[Text, Table]]:
+def _accuracies(found: Regrade) -> list[tuple[Text, Table]]:
     """For each curve that moved, its accuracy before and after at each budget that moved."""
     from rich.text import Text
 
-    from thinkcurve.run import Run
-
     tables = []
-    before, after = (Run(run, found.manifest, records).curves() for records in (found.before, found.after))
-    for old, new in zip(before, after, strict=True):
-        rows = _moved(old, new)
-        if rows:
-            table = _new_table(">budget", ">accuracy before", ">after", ">change")
-            for row in rows:
-                table.add_row(*row)
-            tables.append((Text(f"{old.task} · {short_model(old.model)} · {old.control}", "bold"), table))
+    for (model, task, control), points in groupby(
+        found.moved, key=lambda point: (point.model, point.task, point.control)
+    ):
+        table = _new_table(">budget", ">accuracy before", ">after", ">change")
+        for point in points:
+            before, after, change = (100 * share for share in (point.before, point.after, point.after - point.before))
+            table.add_row(format_budget(point.budget, control), f"{before:.1f} %", f"{after:.1f} %", f"{change:+.1f}")
+        tables.append((Text(f"{task} · {short_model(model)} · {control}", "bold"), table))
     return tables
-
-
-def _moved(old: Curve, new: Curve) -> list[tuple[str, str, str, str]]:
-    return [
-        (
-            format_budget(a.budget, old.control),
-            f"{100 * a.accuracy:.1f} %",
-            f"{100 * b.accuracy:.1f} %",
-            f"{100 * (b.accuracy - a.accuracy):+.1f}",
-        )
-        for a, b in zip(old.points, new.points, strict=True)
-        if a.accuracy is not None and b.accuracy is not None and a.accuracy != b.accuracy
-    ]
 
 
 def _new_table(*names: str) -> Table:

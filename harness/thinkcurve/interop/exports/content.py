@@ -11,18 +11,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 
 import msgspec
 
 from thinkcurve.analysis.curve import Curve, Point
-from thinkcurve.budget import Budget
+from thinkcurve.interop.exports.rows import HeldRows, Rows, Wanted, stored_rows
 from thinkcurve.questions import Question, read_questions
-from thinkcurve.run import Run
-from thinkcurve.store import Attempt, ModelRecord, TaskRecord, Trace, manifest_path
-from thinkcurve.tables import row_order
-
-Cell = tuple[str, str, str, Budget]
-"""(model, task, control, budget): what one point is of."""
+from thinkcurve.run import Run, load_run
+from thinkcurve.store import Attempt, Failure, ModelRecord, TaskRecord, Warn, manifest_path
+from thinkcurve.tally import Cell
 
 
 class Wishes(msgspec.Struct, frozen=True):
@@ -57,9 +55,20 @@ class Written(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Content:
-    """A run made ready to be exported."""
+    """A run made ready to be exported: of ``stored`` rows, or else of the run's records."""
 
     run: Run
+    stored: Rows | None = None
+
+    @classmethod
+    def load(cls, path: str | Path, warn: Warn = lambda _: None) -> Content:
+        """The run in a directory, of which no more is held than need be. Raises `UsageError` as `load_run` does."""
+        return cls(load_run(path, warn=warn), stored_rows(Path(path)))
+
+    @cached_property
+    def rows(self) -> Rows:
+        """Where attempts, thinking and failures are taken from."""
+        return self.stored or HeldRows(self.run.records)
 
     @cached_property
     def curves(self) -> list[Curve]:
@@ -70,15 +79,6 @@ class Content:
     def questions(self) -> dict[str, Question]:
         """The problems by id; empty for a run that does not hold them."""
         return {question.problem: question for question in read_questions(self.run.path)}
-
-    @cached_property
-    def cells(self) -> dict[Cell, list[Attempt]]:
-        """The attempts of each point, by problem and sample, without what may not be shown."""
-        found: dict[Cell, list[Attempt]] = {}
-        for attempt in sorted(self.run.records.attempts.values(), key=row_order):
-            cell = (attempt.model, attempt.task, attempt.control, attempt.budget)
-            found.setdefault(cell, []).append(self.shown(attempt))
-        return found
 
     @cached_property
     def hidden(self) -> frozenset[str]:
@@ -94,9 +94,28 @@ class Content:
         """Every point that has an accuracy, with its curve."""
         return ((curve, point) for curve in self.curves for point in curve.points if point.accuracy is not None)
 
-    def attempts(self, curve: Curve, point: Point) -> list[Attempt]:
-        """The attempts behind a point."""
-        return self.cells.get((curve.model, curve.task, curve.control, point.budget), [])
+    def every_attempt(self) -> Iterator[Attempt]:
+        """All attempts, point after point."""
+        return (self.shown(attempt) for cell in self.rows.cells for attempt in self.rows.attempts(cell))
+
+    def attempts(self, curve: Curve, point: Point) -> Iterator[Attempt]:
+        """The attempts behind a point, by problem and sample, without what may not be shown."""
+        return map(self.shown, self.rows.attempts(_cell(curve, point)))
+
+    def thoughts(self, curve: Curve, point: Point) -> Iterator[tuple[Attempt, str | None]]:
+        """The same, each with the thinking before it, where it is the whole of a trace that we have and may be shown;
+        of a cut one only the token ids are known."""
+        if curve.task in self.hidden:
+            return ((attempt, None) for attempt in self.attempts(curve, point))
+        return self.rows.thoughts(_cell(curve, point))
+
+    def problems(self, curve: Curve, point: Point) -> list[str]:
+        """The problems of the attempts behind a point, each once."""
+        return self.rows.problems(_cell(curve, point))
+
+    def failures(self, wanted: Wanted) -> Iterator[Failure]:
+        """The attempts that did not come about, those with these fields."""
+        return self.rows.failures(wanted)
 
     def shown(self, attempt: Attempt) -> Attempt:
         """An attempt without what may not be shown; its verdict and its costs stay."""
@@ -112,21 +131,6 @@ class Content:
     def fingerprint(self, problem: str) -> str:
         """The fingerprint of a problem, ``""`` where it is not known."""
         return self.questions[problem].fingerprint if problem in self.questions else ""
-
-    def thinking(self, attempt: Attempt) -> str | None:
-        """The thinking before an answer, where it is the whole of a trace that we have; of a cut one only the token
-        ids are known."""
-        if attempt.task in self.hidden:
-            return None
-        trace = self._trace(attempt)
-        is_whole = trace is not None and trace.thinking_tokens == attempt.thinking_tokens is not None
-        return trace.text if trace is not None and is_whole else None
-
-    def _trace(self, attempt: Attempt) -> Trace | None:
-        """The trace of an attempt: its own where every budget has one, else the shared one."""
-        traces = self.run.records.traces
-        name = (attempt.model, attempt.problem, attempt.sample)
-        return traces.get((*name, attempt.budget)) or traces.get((*name, None))
 
     def model(self, spec: str) -> ModelRecord:
         """What the run knows of a model."""
@@ -169,3 +173,7 @@ class Content:
             names = ", ".join(sorted(map(repr, self.hidden)))
             words.append(f"{names}: authors ask not to show problems, so questions and answers are left out")
         return words
+
+
+def _cell(curve: Curve, point: Point) -> Cell:
+    return (curve.model, curve.task, curve.control, point.budget)

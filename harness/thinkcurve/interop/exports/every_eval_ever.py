@@ -22,7 +22,7 @@ from thinkcurve.analysis.curve import COSTS, COUNTS, Curve, Point
 from thinkcurve.budget import format_budget
 from thinkcurve.interop.exports.content import Content, Wishes, Written
 from thinkcurve.interop.exports.every_eval_ever_lines import METRIC, SCHEMA_VERSION, lines_of, result_id, strings
-from thinkcurve.interop.exports.files import json_line, json_text, plain_data, put, safe_names
+from thinkcurve.interop.exports.files import Lines, json_line, json_text, plain_data, put, put_lines, safe_names
 from thinkcurve.interop.exports.identity import availability, benchmark, model_ids, without_folders
 from thinkcurve.store import ModelRecord
 
@@ -40,11 +40,12 @@ def write(content: Content, output: Path, wishes: Wishes) -> Written:
         name = _uuid(content, curve)
         place = f"data/{tasks[curve.task]}/{identity}/{name}"
         log = record(content, curve, wishes)
-        lines = [json_line(line) for point in points for line in lines_of(content, curve, point, log)]
-        log["detailed_evaluation_results"] = _detailed(f"{place}_samples.jsonl", lines)
+        lines = (json_line(line) for point in points for line in lines_of(content, curve, point, log))
+        written = put_lines(output / f"{place}_samples.jsonl", lines)
+        log["detailed_evaluation_results"] = _detailed(f"{place}_samples.jsonl", written)
         files.append(put(output / f"{place}.json", json_text(plain_data(log))))
-        files.append(put(output / f"{place}_samples.jsonl", "".join(lines)))
-        n_points, n_attempts = n_points + len(points), n_attempts + len(lines)
+        files.append(written.path)
+        n_points, n_attempts = n_points + len(points), n_attempts + written.n
     left_out = list(content.missing())
     if n := sum(point.accuracy is None for curve in content.curves for point in curve.points):
         left_out.append(f"{n} point{'s have' if n > 1 else ' has'} no accuracy, since every attempt failed")
@@ -138,7 +139,7 @@ def _source(content: Content, curve: Curve, point: Point, wishes: Wishes) -> dic
     details = strings({key: value for key, value in told.items() if value})
     if found is None:
         return {"dataset_name": curve.task, "source_type": "other", "additional_details": details}
-    splits = {attempt.problem.rsplit("/", 2)[1] for attempt in content.attempts(curve, point)}
+    splits = {problem.rsplit("/", 2)[1] for problem in content.problems(curve, point)}
     return {
         "dataset_name": curve.task,
         "source_type": "hf_dataset",
@@ -201,15 +202,14 @@ def _generation(content: Content, curve: Curve, point: Point) -> dict[str, Any]:
     }
 
 
-def _detailed(path: str, lines: list[str]) -> dict[str, Any]:
+def _detailed(path: str, lines: Lines) -> dict[str, Any]:
     """The pointer to the lines of a record."""
-    checksum = hashlib.sha256("".join(lines).encode()).hexdigest()
     return {
         "format": "jsonl",
         "file_path": path,
         "hash_algorithm": "sha256",
-        "checksum": checksum,
-        "total_rows": len(lines),
+        "checksum": lines.sha256,
+        "total_rows": lines.n,
     }
 
 

@@ -25,17 +25,16 @@ def result_id(curve: Curve, point: Point) -> str:
 
 def lines_of(content: Content, curve: Curve, point: Point, log: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The lines of a point, in the order of its attempts; ``log`` is the record of its curve."""
-    for attempt in content.attempts(curve, point):
-        yield instance(content, curve, point, attempt) | {
+    for attempt, thinking in content.thoughts(curve, point):
+        yield instance(content, curve, point, attempt, thinking) | {
             "evaluation_id": log["evaluation_id"],
             "model_id": log["model_info"]["id"],
         }
 
 
-def instance(content: Content, curve: Curve, point: Point, attempt: Attempt) -> dict[str, Any]:
-    """The line of an attempt, all but the names of its record and model."""
+def instance(content: Content, curve: Curve, point: Point, attempt: Attempt, thinking: str | None) -> dict[str, Any]:
+    """The line of an attempt, with its thinking as far as it is known, all but the names of its record and model."""
     question, gold = content.question(attempt.problem)
-    thinking = content.thinking(attempt)
     is_correct = attempt.verdict == "correct"
     return {
         "schema_version": SCHEMA_VERSION,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -66,18 +67,44 @@ def json_text(value: Any) -> str:
     return json.dumps(value, allow_nan=False, indent=2) + "\n"
 
 
+class Lines(msgspec.Struct, frozen=True):
+    """A file of lines that was written: where, how many, and the digest of its bytes."""
+
+    path: str
+    n: int
+    sha256: str
+
+
 def put(path: Path, text: str) -> str:
     """Write a text, atomically, and make its folders; its path comes back. Raises `UsageError` where it cannot."""
-    return put_bytes(path, text.encode())
+    return put_file(path, lambda target: target.write_bytes(text.encode()))
 
 
-def put_bytes(path: Path, data: bytes) -> str:
-    """As `put`, for what is no text."""
+def put_lines(path: Path, lines: Iterable[str]) -> Lines:
+    """As `put`, line by line as they come."""
+    found = hashlib.sha256()
+    n = 0
+
+    def write(target: Path) -> None:
+        nonlocal n
+        with target.open("wb") as file:
+            for line in lines:
+                data = line.encode()
+                file.write(data)
+                found.update(data)
+                n += 1
+
+    put_file(path, write)
+    return Lines(str(path), n, found.hexdigest())
+
+
+def put_file(path: Path, write: Callable[[Path], object]) -> str:
+    """As `put`, written by ``write`` to where it is told."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot write {path.parent}: {error.strerror or error}") from error
-    replace(path, lambda target: target.write_bytes(data))
+    replace(path, write)
     return str(path)
 
 

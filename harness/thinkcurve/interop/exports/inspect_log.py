@@ -12,26 +12,31 @@ holds the whole `thinkcurve.store.Attempt`, that of the log the study and its po
 
 from __future__ import annotations
 
-import io
+import json
+import shutil
+import tempfile
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from thinkcurve.analysis.curve import Curve, Point
 from thinkcurve.budget import EFFORTS, Control
 from thinkcurve.interop.exports.content import Content, Wishes, Written
-from thinkcurve.interop.exports.files import json_line, plain_data, put_bytes, safe_names, step_name
+from thinkcurve.interop.exports.files import json_line, plain_data, put_file, safe_names, step_name
 from thinkcurve.interop.exports.inspect_sample import SCORER, Ids, failed_sample, sample_of, summary_of
 from thinkcurve.interop.exports.origin import OWN, failures_of, origin_of
 from thinkcurve.problem import digest
-from thinkcurve.store import Failure
 
 VERSION = 2
 """inspect's version of its logs."""
 TOLD = ("temperature", "top_p", "top_k")
 """What inspect's settings of a generation call as we do."""
+SUMMED = ("input_tokens", "output_tokens", "total_tokens")
+"""Counts of tokens that the header of a log sums up."""
+COPY_BYTES = 1 << 20
 
 
 def write(content: Content, output: Path, wishes: Wishes) -> Written:
@@ -45,63 +50,107 @@ def write(content: Content, output: Path, wishes: Wishes) -> Written:
     for curve, point in points:
         name = f"{tasks[curve.task].replace('_', '-')}-{step_name(point.budget, curve.control)}"
         path = output / f"{time}_{name}_{_id(content, curve, point, 'task')}.eval"
-        attempts = content.attempts(curve, point)
-        failures = [failure for failure in failures_of(content, curve, point) if failure.task == curve.task]
-        ids = _ids([*attempts, *failures])
-        samples = [sample_of(content, attempt, ids) for attempt in attempts]
-        samples += [failed_sample(content, failure, ids) for failure in failures]
-        files.append(put_bytes(path, _packed(_header(content, curve, point, failures, samples), samples)))
-        n_attempts += len(attempts)
+        log = _Log(content, curve, point)
+        files.append(put_file(path, log.write))
+        n_attempts += log.n_attempts
     return Written("inspect", tuple(files), len(points), n_attempts, tuple(content.missing()))
 
 
-def _ids(rows: Sequence[Any]) -> Ids:
+def _ids(problems: Iterable[str]) -> Ids:
     """What inspect calls each problem: its index, or its whole name where two have one index."""
-    problems = list(dict.fromkeys(row.problem for row in rows))
     places = {problem: int(problem.rpartition("/")[2]) for problem in problems}
-    return places if len(set(places.values())) == len(places) else {problem: problem for problem in problems}
+    return places if len(set(places.values())) == len(places) else {problem: problem for problem in places}
 
 
-def _packed(header: Mapping[str, Any], samples: Sequence[Mapping[str, Any]]) -> bytes:
-    """The parts of a log as a zip, the same bytes for the same parts."""
-    parts: dict[str, Any] = {"_journal/start.json": {key: header[key] for key in ("version", "eval", "plan")}}
-    parts |= {f"samples/{sample['id']}_epoch_{sample['epoch']}.json": sample for sample in samples}
-    parts |= {"summaries.json": [summary_of(sample) for sample in samples], "header.json": header}
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for name, data in parts.items():
-            info = zipfile.ZipInfo(name)  # of 1980, whenever it is written
-            info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, json_line(plain_data(data)))
-    return packed.getvalue()
+class _Log:
+    """A log that is written sample by sample; its header tells what they add up to, and comes last."""
+
+    def __init__(self, content: Content, curve: Curve, point: Point) -> None:
+        self._content, self._curve, self._point = content, curve, point
+        self._failures = [failure for failure in failures_of(content, curve, point) if failure.task == curve.task]
+        self._scored = content.problems(curve, point)
+        self._ids = _ids([*self._scored, *(failure.problem for failure in self._failures)])
+        self._usage: Counter[str] | None = Counter()
+        self.n_attempts = 0
+
+    def write(self, path: Path) -> None:
+        """Write the parts of the log as a zip, the same bytes for the same parts."""
+        with zipfile.ZipFile(path, "w") as archive, tempfile.TemporaryFile(dir=path.parent) as summaries:
+            _add(archive, "_journal/start.json", {"version": VERSION, "eval": self._eval(), "plan": self._plan()})
+            for sample in self._samples():
+                _add(archive, f"samples/{sample['id']}_epoch_{sample['epoch']}.json", sample)
+                summaries.write(b", " if summaries.tell() else b"[")
+                summaries.write(json.dumps(plain_data(summary_of(sample)), allow_nan=False).encode())
+            summaries.write(b"]\n" if summaries.tell() else b"[]\n")
+            _add_file(archive, "summaries.json", summaries)
+            _add(archive, "header.json", self._header())
+
+    def _samples(self) -> Iterator[dict[str, Any]]:
+        for attempt, thinking in self._content.thoughts(self._curve, self._point):
+            sample = sample_of(self._content, attempt, thinking, self._ids)
+            self.n_attempts += 1
+            self._add_usage(sample["model_usage"].get(attempt.model))
+            yield sample
+        for failure in self._failures:
+            yield failed_sample(self._content, failure, self._ids)
+
+    def _add_usage(self, usage: Mapping[str, Any] | None) -> None:
+        """Sum up the tokens of all samples, each attempt alone; nothing where one does not tell."""
+        if not usage:
+            self._usage = None
+        elif self._usage is not None:
+            self._usage.update({key: usage[key] for key in SUMMED})
+
+    def _header(self) -> dict[str, Any]:
+        """A log without its samples. A run that is not finished is ``cancelled``: inspect would wait for a started
+        one."""
+        content, point = self._content, self._point
+        metrics = {"accuracy": point.accuracy, "stderr": point.se}
+        named = {name: {"name": name, "value": value} for name, value in metrics.items() if value is not None}
+        told = {"scored_samples": len(self._scored), "unscored_samples": 0, "metrics": named}
+        score = {"name": SCORER, "scorer": SCORER, **told}
+        times = {"started_at": _utc(content.started), "completed_at": _utc(content.finished)}
+        return {
+            "version": VERSION,
+            "status": "success" if content.run.manifest.finished else "cancelled",
+            "eval": self._eval(),
+            "plan": self._plan(),
+            "results": {
+                "total_samples": self.n_attempts + len(self._failures),
+                "completed_samples": self.n_attempts,
+                "scores": [score] if named else [],
+            },
+            "stats": {**times, "model_usage": {self._curve.model: dict(self._usage)} if self._usage else {}},
+        }
+
+    def _eval(self) -> dict[str, Any]:
+        content, curve, point = self._content, self._curve, self._point
+        origin = origin_of(content, curve, [(content.task(curve.task), point)], self._failures)
+        return _eval(content, curve, point, list(self._ids.values())) | {"metadata": {OWN: origin}}
+
+    def _plan(self) -> dict[str, Any]:
+        return {"name": "plan", "steps": [{"solver": OWN, "params": {"control": self._curve.control}}], "config": {}}
 
 
-def _header(
-    content: Content, curve: Curve, point: Point, failures: Sequence[Failure], samples: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """A log without its samples. A run that is not finished is ``cancelled``: inspect would wait for a started one."""
-    manifest = content.run.manifest
-    scored = {sample["id"] for sample in samples if sample["scores"]}
-    metrics = {"accuracy": point.accuracy, "stderr": point.se}
-    named = {name: {"name": name, "value": value} for name, value in metrics.items() if value is not None}
-    score = {"name": SCORER, "scorer": SCORER, "scored_samples": len(scored), "unscored_samples": 0, "metrics": named}
-    times = {"started_at": _utc(content.started), "completed_at": _utc(content.finished)}
-    origin = origin_of(content, curve, [(content.task(curve.task), point)], failures)
-    return {
-        "version": VERSION,
-        "status": "success" if manifest.finished else "cancelled",
-        "eval": _eval(content, curve, point, samples) | {"metadata": {OWN: origin}},
-        "plan": {"name": "plan", "steps": [{"solver": OWN, "params": {"control": curve.control}}], "config": {}},
-        "results": {
-            "total_samples": len(samples),
-            "completed_samples": len(samples) - len(failures),
-            "scores": [score] if named else [],
-        },
-        "stats": {**times, "model_usage": {curve.model: usage} if (usage := _sum(samples)) else {}},
-    }
+def _add(archive: zipfile.ZipFile, name: str, data: Any) -> None:
+    archive.writestr(_info(name), json_line(plain_data(data)))
 
 
-def _eval(content: Content, curve: Curve, point: Point, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _add_file(archive: zipfile.ZipFile, name: str, file: IO[bytes]) -> None:
+    info = _info(name)
+    info.file_size = file.tell()
+    file.seek(0)
+    with archive.open(info, "w") as part:
+        shutil.copyfileobj(file, part, COPY_BYTES)
+
+
+def _info(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)  # of 1980, whenever it is written
+    info.compress_type = zipfile.ZIP_DEFLATED
+    return info
+
+
+def _eval(content: Content, curve: Curve, point: Point, ids: Sequence[int | str]) -> dict[str, Any]:
     study, task = content.run.manifest.study, content.task(curve.task)
     options = study.task_options.get(task.spec or task.name, {})
     return {
@@ -116,7 +165,7 @@ def _eval(content: Content, curve: Curve, point: Point, samples: Sequence[Mappin
         "dataset": {
             "name": task.source or curve.task,
             "samples": task.n_problems,
-            "sample_ids": list(dict.fromkeys(sample["id"] for sample in samples)),
+            "sample_ids": ids,
             "shuffled": study.shuffle is not None,
         },
         "model": curve.model,
@@ -138,13 +187,6 @@ def _generation(content: Content, curve: Curve, point: Point) -> dict[str, Any]:
         drawn["reasoning_tokens"] = point.budget
     told = {**drawn, "system_message": study.system or None, "max_tokens": study.max_output_tokens, "seed": study.seed}
     return {key: value for key, value in told.items() if value is not None}
-
-
-def _sum(samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The tokens of all samples, each attempt alone; nothing where one does not tell."""
-    usages = [usage for sample in samples if sample["scores"] for usage in sample["model_usage"].values() or [{}]]
-    keys = ("input_tokens", "output_tokens", "total_tokens")
-    return {key: sum(usage[key] for usage in usages) for key in keys} if usages and all(usages) else {}
 
 
 def _id(content: Content, curve: Curve, point: Point, what: str) -> str:

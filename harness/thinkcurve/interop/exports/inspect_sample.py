@@ -19,8 +19,9 @@ SUMMED = ("id", "epoch", "input", "target", "scores", "model_usage", "total_time
 Ids = Mapping[str, int | str]
 
 
-def sample_of(content: Content, attempt: Attempt, ids: Ids) -> dict[str, Any]:
-    """The sample of an attempt; ``ids`` names its problem as inspect is to know it."""
+def sample_of(content: Content, attempt: Attempt, thinking: str | None, ids: Ids) -> dict[str, Any]:
+    """The sample of an attempt, with its thinking as far as it is known; ``ids`` names its problem as inspect is to
+    know it."""
     usage = _usage(attempt)
     score = {
         "value": VALUES[attempt.verdict],
@@ -30,8 +31,8 @@ def sample_of(content: Content, attempt: Attempt, ids: Ids) -> dict[str, Any]:
     }
     return {
         **_asked(content, attempt, ids),
-        "messages": [_question(content, attempt), _message(content, attempt)],
-        "output": _output(content, attempt, usage),
+        "messages": [_question(content, attempt), _message(attempt, thinking)],
+        "output": _output(attempt, thinking, usage),
         "scores": {SCORER: score},
         "model_usage": {attempt.model: usage} if usage else {},
         "metadata": {
@@ -90,9 +91,8 @@ def _question(content: Content, of: Attempt | Failure) -> dict[str, Any]:
     return {"id": _name(of, "question"), "role": "user", "source": "input", "content": text}
 
 
-def _message(content: Content, attempt: Attempt) -> dict[str, Any]:
+def _message(attempt: Attempt, thinking: str | None) -> dict[str, Any]:
     """What the model wrote: the thinking where all of it is known, and the answer."""
-    thinking = content.thinking(attempt)
     thought = [{"type": "reasoning", "reasoning": thinking}] if thinking else []
     return {
         "id": _name(attempt, "answer"),
@@ -103,11 +103,11 @@ def _message(content: Content, attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def _output(content: Content, attempt: Attempt, usage: Mapping[str, Any]) -> dict[str, Any]:
+def _output(attempt: Attempt, thinking: str | None, usage: Mapping[str, Any]) -> dict[str, Any]:
     stopped = "content_filter" if attempt.reason == REFUSAL else "max_tokens" if attempt.is_truncated_answer else "stop"
     return {
         "model": attempt.model,
-        "choices": [{"message": _message(content, attempt), "stop_reason": stopped}],
+        "choices": [{"message": _message(attempt, thinking), "stop_reason": stopped}],
         "completion": attempt.answer,
         **({"usage": usage} if usage else {}),
         "time": attempt.wall_s,

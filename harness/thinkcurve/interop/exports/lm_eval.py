@@ -16,9 +16,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -26,10 +26,13 @@ from thinkcurve.analysis.curve import Curve, Point
 from thinkcurve.budget import Budget, format_budget
 from thinkcurve.errors import UsageError
 from thinkcurve.interop.exports.content import Content, Wishes, Written
-from thinkcurve.interop.exports.files import json_line, json_text, plain_data, put, safe_names, step_name
+from thinkcurve.interop.exports.files import json_line, json_text, plain_data, put, put_lines, safe_names, step_name
 from thinkcurve.interop.exports.identity import hub_dataset
 from thinkcurve.interop.exports.origin import OWN, failures_of, origin_of
 from thinkcurve.store import Attempt, TaskRecord
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Digest
 
 NAME = re.compile(r"[A-Za-z0-9][\w.@+-]{0,79}", re.ASCII)
 """What a metric and a filter may be called: lm-eval tells them apart by a comma."""
@@ -68,15 +71,24 @@ def write(content: Content, output: Path, wishes: Wishes) -> Written:
         folder = output / step_name(budget, control) / folders[model]
         hashes = {}
         for curve, point in points:
-            lines = [sample(content, attempt, wishes) for attempt in content.attempts(curve, point)]
-            name = tasks.get(curve.task, curve.task)
-            hashes[name] = _sha("".join(line["doc_hash"] + line["prompt_hash"] + line["target_hash"] for line in lines))
-            files.append(put(folder / f"samples_{name}_{time}.jsonl", "".join(map(json_line, lines))))
-            n_attempts += len(lines)
+            name, digest = tasks.get(curve.task, curve.task), hashlib.sha256()
+            lines = _lines(content.attempts(curve, point), content, wishes, digest)
+            written = put_lines(folder / f"samples_{name}_{time}.jsonl", lines)
+            hashes[name] = digest.hexdigest()
+            files.append(written.path)
+            n_attempts += written.n
         found = results(content, points, tasks, wishes) | {"task_hashes": hashes}
         files.append(put(folder / f"results_{time}.json", json_text(plain_data(found))))
     left_out = (*content.missing(), *_unscored(content))
     return Written("lm-eval", tuple(files), len([*content.points]), n_attempts, left_out)
+
+
+def _lines(attempts: Iterable[Attempt], content: Content, wishes: Wishes, digest: Digest) -> Iterator[str]:
+    """The lines of a samples file; their hashes go into ``digest``, as lm-eval hashes a task."""
+    for attempt in attempts:
+        line = sample(content, attempt, wishes)
+        digest.update((line["doc_hash"] + line["prompt_hash"] + line["target_hash"]).encode())
+        yield json_line(line)
 
 
 def sample(content: Content, attempt: Attempt, wishes: Wishes) -> dict[str, Any]:

@@ -41,8 +41,8 @@ def origin_of(
 
 def failures_of(content: Content, curve: Curve, point: Point) -> list[Failure]:
     """What did not come about of a model at a budget, whatever the task; an error may repeat what may not be shown."""
+    wanted = {"model": curve.model, "control": curve.control, "budget": point.budget}
     return [
         msgspec.structs.replace(failure, error=HIDDEN) if failure.task in content.hidden else failure
-        for failure in content.run.records.failures.values()
-        if (failure.model, failure.control, failure.budget) == (curve.model, curve.control, point.budget)
+        for failure in content.failures(wanted)
     ]

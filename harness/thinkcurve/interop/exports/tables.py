@@ -19,8 +19,8 @@ import msgspec
 
 from thinkcurve.budget import format_budget
 from thinkcurve.interop.exports.content import Content, Wishes, Written
-from thinkcurve.interop.exports.files import plain_data, put
-from thinkcurve.interop.exports.spreadsheet import csv_text
+from thinkcurve.interop.exports.files import plain_data, put, put_lines
+from thinkcurve.interop.exports.spreadsheet import csv_lines, csv_text
 from thinkcurve.store import Attempt, Failure
 
 NAMES = ("model", "task", "control", "metric")
@@ -31,14 +31,18 @@ DROPPED = frozenset({"answer_ids"})
 def write(content: Content, output: Path, wishes: Wishes) -> Written:
     """Write the tables; ``wishes`` change nothing."""
     points = [row for curve in content.curves for row in _point_rows(curve)]
-    attempts = [_row(attempt) for cell in content.cells.values() for attempt in cell]
-    failures = [_row(failure) for failure in content.run.records.failures.values()]
     columns = list(dict.fromkeys(key for row in points for key in row))
     files = [put(output / "points.csv", csv_text(columns, points))]
-    files.append(put(output / "attempts.csv", csv_text(_columns(Attempt), attempts)))
-    if failures:
-        files.append(put(output / "failures.csv", csv_text(_columns(Failure), failures)))
-    return Written("csv", tuple(files), len(points), len(attempts), tuple(content.missing()))
+    attempts = put_lines(output / "attempts.csv", _lines(Attempt, content.every_attempt()))
+    files.append(attempts.path)
+    if len(content.run.failures):
+        files.append(put_lines(output / "failures.csv", _lines(Failure, content.failures({}))).path)
+    return Written("csv", tuple(files), len(points), attempts.n - 1, tuple(content.missing()))
+
+
+def _lines(record: type[msgspec.Struct], rows: Iterable[Attempt | Failure]) -> Iterable[str]:
+    columns = [name for name in record.__struct_fields__ if name not in DROPPED]
+    return csv_lines(columns, map(_row, rows))
 
 
 def _point_rows(curve: Any) -> Iterable[dict[str, Any]]:
@@ -55,7 +59,3 @@ def _point_rows(curve: Any) -> Iterable[dict[str, Any]]:
 def _row(record: Attempt | Failure) -> dict[str, Any]:
     fields: dict[str, Any] = plain_data(record)
     return fields | {"budget": format_budget(record.budget, record.control)}
-
-
-def _columns(record: type[msgspec.Struct]) -> list[str]:
-    return [name for name in record.__struct_fields__ if name not in DROPPED]

@@ -104,7 +104,7 @@ def test_a_run_comes_back_as_it_went(name: str, tmp_path: Path, request: pytest.
     run: Run = request.getfixturevalue(name)
     sent = content(run)
     again = brought_in(tmp_path / "again", *exported(run, tmp_path / "out"))
-    assert again.records.attempts == {a.key: a for cell in sent.cells.values() for a in cell}
+    assert again.records.attempts == {a.key: a for a in sent.every_attempt()}
     assert again.records.failures == run.records.failures
     assert [(p.budget, p.accuracy, p.ci_low, p.failures) for p in again.curves()[0].points] == [
         (p.budget, p.accuracy, p.ci_low, p.failures) for p in run.curves()[0].points

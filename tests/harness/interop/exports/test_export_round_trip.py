@@ -32,9 +32,7 @@ def test_a_run_comes_back_as_it_went(name: str, tmp_path: Path, request: pytest.
     done = CliRunner().invoke(command, [*files, "--from", "lm-eval", "-o", str(tmp_path / "back")])
     assert done.exit_code in (0, 3), done.output
     back = load_run(tmp_path / "back")
-    assert back.records.attempts == {
-        (a.model, a.problem, a.sample, a.budget): a for cell in sent.cells.values() for a in cell
-    }
+    assert back.records.attempts == {(a.model, a.problem, a.sample, a.budget): a for a in sent.every_attempt()}
     for mine, other in zip(run.curves(), back.curves(), strict=True):
         for before, after in zip(mine.points, other.points, strict=True):
             fields = msgspec.to_builtins(before), msgspec.to_builtins(after)
