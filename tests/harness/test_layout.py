@@ -31,6 +31,7 @@ FLOORS = [
         "stored",
         "spending",
         "frames",
+        "columns",
         "questions",
     },
     {"answers", "subset", "selection", "regrade"}
