@@ -45,19 +45,22 @@ class Counts(NamedTuple):
     failures: int
 
 
-def compact_run(run: Path, warn: Warn = lambda _: None, *, chunk_bytes: int = CHUNK_BYTES) -> Counts:
+def compact_run(
+    run: Path, warn: Warn = lambda _: None, *, into: Path | None = None, chunk_bytes: int = CHUNK_BYTES
+) -> Counts:
     """Write the tables of a run from its journal, or anew from its tables where it has none, and count their rows.
 
-    Each table takes its place whole, and the attempts last, with the mark of the journal that they hold. Raises
-    `UsageError` where the disk refuses; what lay there stays then.
+    Each table takes its place whole, and the attempts last, with the mark of the journal that they hold; ``into``
+    another directory where nothing is to be written to the run's. Raises `UsageError` where the disk refuses; what lay
+    there stays then.
     """
-    mark = journal_mark(run)
+    folder, mark = into or run, journal_mark(run)
     events = read_events(run, warn) if has_journal(run) else read_tables(run)
     try:
         with ExitStack() as stack:
-            spill = stack.enter_context(tempfile.TemporaryFile(dir=run))
-            failures, traces = (stack.enter_context(TableWriter(run, kind)) for kind in (Failure, Trace))
-            attempts = stack.enter_context(TableWriter(run, Attempt, mark))
+            spill = stack.enter_context(tempfile.TemporaryFile(dir=folder))
+            failures, traces = (stack.enter_context(TableWriter(folder, kind)) for kind in (Failure, Trace))
+            attempts = stack.enter_context(TableWriter(folder, Attempt, mark))
             writers = {ATTEMPT: attempts, FAILURE: failures, TRACE: traces}
             for kind, line in _last_words(Sorted(events, spill, chunk_bytes=chunk_bytes)):
                 writers[kind].write(line)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import tempfile
+import weakref
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -13,16 +16,18 @@ from thinkcurve.backend import Backend
 from thinkcurve.columns import Columns
 from thinkcurve.errors import UsageError
 from thinkcurve.frames import frame_of, read_frame, read_rows
+from thinkcurve.merge import compact_run
 from thinkcurve.plan import Given, prepare
 from thinkcurve.questions import Question, read_questions
 from thinkcurve.recorder import Listener
 from thinkcurve.runner import carry_out, finish
-from thinkcurve.store import Attempt, Failure, Manifest, Records, Trace, Warn, read_manifest
+from thinkcurve.store import Attempt, Failure, Manifest, Records, Trace, Warn, has_journal, read_manifest
 from thinkcurve.study import Study, run_name
 from thinkcurve.tables import (
     attempts_path,
     count_rows,
     failures_path,
+    has_small_journal,
     is_read_from_tables,
     read_records,
     read_tables,
@@ -58,38 +63,54 @@ class Tables(NamedTuple):
 class Run:
     """A run: its manifest, and its attempts and traces as tables.
 
-    Without ``records`` the tables are read from the run's Parquet files, and records only where they are asked for.
+    Without ``records`` the tables are read from the run's Parquet files, and records only where they are asked for; of
+    files that are ``borrowed`` from another directory, which goes when the run does.
     """
 
-    def __init__(self, path: Path, manifest: Manifest, records: Records | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        manifest: Manifest,
+        records: Records | None = None,
+        *,
+        borrowed: Path | None = None,
+    ) -> None:
         self.path = path
         self.manifest = manifest
         self._given = records
+        self._stored = borrowed or path
+        if borrowed is not None:
+            weakref.finalize(self, shutil.rmtree, borrowed, ignore_errors=True)
+
+    @property
+    def stored_in(self) -> Path | None:
+        """Where the tables lie that it is read from; ``None`` where it is made of records."""
+        return None if self._given is not None else self._stored
 
     @cached_property
     def records(self) -> Records:
         """Attempts, traces and failures by key, all in memory."""
-        return self._given if self._given is not None else records_of(read_tables(self.path))
+        return self._given if self._given is not None else records_of(read_tables(self._stored))
 
     @cached_property
     def attempts(self) -> pd.DataFrame:
         """One row an attempt; the columns are the fields of `thinkcurve.store.Attempt`."""
         if self._given is None:
-            return read_frame(attempts_path(self.path), Attempt)
+            return read_frame(attempts_path(self._stored), Attempt)
         return frame_of(list(self._given.attempts.values()), Attempt)
 
     @cached_property
     def traces(self) -> pd.DataFrame:
         """One row a trace; the columns are the fields of `thinkcurve.store.Trace`."""
         if self._given is None:
-            return read_frame(traces_path(self.path), Trace)
+            return read_frame(traces_path(self._stored), Trace)
         return frame_of(list(self._given.traces.values()), Trace)
 
     @cached_property
     def failures(self) -> pd.DataFrame:
         """One row an attempt that did not come about; the columns are the fields of `thinkcurve.store.Failure`."""
         if self._given is None:
-            return read_frame(failures_path(self.path), Failure)
+            return read_frame(failures_path(self._stored), Failure)
         return frame_of(list(self._given.failures.values()), Failure)
 
     @cached_property
@@ -100,7 +121,7 @@ class Run:
     @cached_property
     def is_large(self) -> bool:
         """Whether it lies in tables, and not all of it is to be held in memory at once."""
-        return self._given is None and count_rows(attempts_path(self.path)) > MOST_WHOLE
+        return self._given is None and count_rows(attempts_path(self._stored)) > MOST_WHOLE
 
     @cached_property
     def tables(self) -> Tables:
@@ -108,7 +129,9 @@ class Run:
         if not self.is_large:
             return Tables(self.attempts, self.traces, self.failures)
         return Tables(
-            Columns.of(attempts_path(self.path), Attempt), Columns.of(traces_path(self.path), Trace), self.failures
+            Columns.of(attempts_path(self._stored), Attempt),
+            Columns.of(traces_path(self._stored), Trace),
+            self.failures,
         )
 
     @cached_property
@@ -123,9 +146,9 @@ class Run:
         if self._given is not None:
             return tuple(t[t["problem"].isin(set(problems))] for t in (self.attempts, self.traces, self.failures))  # type: ignore[return-value]
         return (
-            read_rows(attempts_path(self.path), Attempt, problems),
-            read_rows(traces_path(self.path), Trace, problems),
-            read_rows(failures_path(self.path), Failure, problems),
+            read_rows(attempts_path(self._stored), Attempt, problems),
+            read_rows(traces_path(self._stored), Trace, problems),
+            read_rows(failures_path(self._stored), Failure, problems),
         )
 
     def curves(self) -> list[Curve]:
@@ -139,29 +162,39 @@ class Run:
         return sorted(found, key=lambda curve: (models.index(curve.model), tasks.index(curve.task)))
 
     def __repr__(self) -> str:
-        n_attempts = count_rows(attempts_path(self.path)) if self._given is None else len(self._given.attempts)
+        n_attempts = count_rows(attempts_path(self._stored)) if self._given is None else len(self._given.attempts)
         return f"Run({str(self.path)!r}, {n_attempts} attempts)"
 
 
 def load_run(path: str | Path, *, warn: Warn = lambda _: None) -> Run:
     """The run in a directory. Raises `UsageError` where there is none, or none with a graded attempt.
 
-    A large run whose tables hold all that its journal does is read from them, when and as far as it is looked at.
+    A large run is read from its tables, when and as far as it is looked at; where these lack some of its journal, from
+    tables among temporary files.
     """
     directory = Path(path)
-    manifest = read_manifest(directory)
-    if is_read_from_tables(directory):
-        run = Run(directory, manifest)
-        if count_rows(attempts_path(directory)) <= MOST_AT_ONCE:
-            is_empty = run.attempts.empty and run.failures.empty
-        else:
-            is_empty = False
+    run = _loaded(directory, read_manifest(directory), warn)
+    if run.stored_in is None:
+        is_empty = not (run.records.attempts or run.records.failures)
+    elif count_rows(attempts_path(run.stored_in)) <= MOST_AT_ONCE:
+        is_empty = run.attempts.empty and run.failures.empty
     else:
-        records = read_records(directory, warn)
-        run = Run(directory, manifest, records)
-        is_empty = not (records.attempts or records.failures)
+        is_empty = False
     if is_empty:
         raise UsageError(f"run {str(path)!r} has no graded attempt yet")
+    return run
+
+
+def _loaded(directory: Path, manifest: Manifest, warn: Warn) -> Run:
+    """A run read from its tables, or else its journal; a large one from tables that are made of that for as long."""
+    if is_read_from_tables(directory):
+        return Run(directory, manifest)
+    if not has_journal(directory) or has_small_journal(directory):
+        return Run(directory, manifest, read_records(directory, warn))
+    warn(f"{directory}: its tables lack some of its journal; a look takes long until `thinkcurve compact` writes them")
+    folder = Path(tempfile.mkdtemp(prefix="thinkcurve-"))
+    run = Run(directory, manifest, borrowed=folder)
+    compact_run(directory, warn, into=folder)
     return run
 
 

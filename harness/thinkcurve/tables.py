@@ -40,6 +40,8 @@ MARK = b"thinkcurve.journal"
 """Where the table of attempts says, among its metadata, which journal it holds."""
 SMALL_JOURNAL_BYTES = 16 << 20
 """A journal of up to this size is read in a second, and bears more damage than tables do."""
+COMPRESSED = 8
+"""A compressed segment holds at least about so many times its size."""
 SEEN_BYTES = 64 << 10
 """So much of a segment's end is digested to know it again."""
 GROUP_BYTES = 8 << 20
@@ -254,7 +256,8 @@ def is_read_from_tables(run: Path) -> bool:
 
 def has_small_journal(run: Path) -> bool:
     """Whether the journal of a run is read, or made into tables, in a second."""
-    return sum(part.stat().st_size for part in journal_parts(run)) <= SMALL_JOURNAL_BYTES
+    sizes = (part.stat().st_size * (COMPRESSED if part.suffix == ".zst" else 1) for part in journal_parts(run))
+    return sum(sizes) <= SMALL_JOURNAL_BYTES
 
 
 def is_fresh(run: Path) -> bool:

@@ -1,6 +1,8 @@
 """A large run is read from its tables a column at a time, without what its figures do not need; they are the same."""
 
+import gc
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,16 @@ from thinkcurve import frames, tables
 from thinkcurve import run as module
 from thinkcurve.cli.main import main
 from thinkcurve.cli.sections import SECTIONS
+from thinkcurve.interop.exports.content import Content
+from thinkcurve.interop.exports.rows import TableRows
 from thinkcurve.merge import compact_run
 from thinkcurve.report.run_report.gather import contents_of
 from thinkcurve.report.run_report.run_page import report_page
 from thinkcurve.report.run_report.shelves import shelves_of
 from thinkcurve.run import load_run
+from thinkcurve.segments import journal_parts
 from thinkcurve.store import Failure, Journal, journal_path
+from thinkcurve.tables import records_of
 
 ROOT = Path(__file__).parents[2]
 HELD_WHOLE = {"answer", "answer_ids", "text", "token_ids", "marks"}
@@ -118,3 +124,49 @@ def test_tables_are_read_only_while_they_hold_the_journal(tmp_path: Path, monkey
     assert not tables.is_read_from_tables(tmp_path)
     journal_path(tmp_path).unlink()
     assert tables.is_read_from_tables(tmp_path)
+
+
+@pytest.fixture
+def unwritten(run: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same run with all in its journal, and tables that lack some of it."""
+    monkeypatch.setattr(tables, "SMALL_JOURNAL_BYTES", 0)
+    tables.restore_journal(run)
+    records = tables.read_records(run)
+    tables.compact(run, records_of([*records.attempts.values()][:100]))
+    return run
+
+
+def test_of_a_large_run_that_is_not_in_its_tables_others_are_made(
+    unwritten: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path: path.read_bytes() for path in unwritten.rglob("*") if path.is_file()}
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(module, "read_records", lambda *_: pytest.fail("all of it was read"))
+    said: list[str] = []
+    found = load_run(unwritten, warn=said.append)
+    assert [line.split(":")[0] for line in said] == [str(unwritten)]
+    assert "`thinkcurve compact`" in said[0]
+    assert found.is_large
+    assert found.stored_in not in (None, unwritten)
+    assert found.curves() == load_run(ROOT / "results/reference/embedded-sampled").curves()
+    content = Content.load(unwritten)
+    assert isinstance(content.rows, TableRows)
+    assert list(content.every_attempt()) == list(
+        Content(load_run(ROOT / "results/reference/embedded-sampled")).every_attempt()
+    )
+    assert {path: path.read_bytes() for path in unwritten.rglob("*") if path.is_file()} == before
+    del found, content
+    gc.collect()
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_segments_count_as_what_they_hold(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables.restore_journal(run)
+    journal = Journal(run)
+    journal.rotate()
+    journal.close()
+    n_bytes = sum(part.stat().st_size for part in journal_parts(run))
+    for times, is_small in ((2, False), (9, True)):
+        monkeypatch.setattr(tables, "SMALL_JOURNAL_BYTES", times * n_bytes)
+        assert tables.has_small_journal(run) == is_small

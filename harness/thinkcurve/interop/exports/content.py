@@ -63,7 +63,8 @@ class Content:
     @classmethod
     def load(cls, path: str | Path, warn: Warn = lambda _: None) -> Content:
         """The run in a directory, of which no more is held than need be. Raises `UsageError` as `load_run` does."""
-        return cls(load_run(path, warn=warn), stored_rows(Path(path)))
+        run = load_run(path, warn=warn)
+        return cls(run, stored_rows(run.stored_in))
 
     @cached_property
     def rows(self) -> Rows:

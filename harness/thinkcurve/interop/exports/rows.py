@@ -21,7 +21,6 @@ from thinkcurve.tables import (
     attempts_path,
     column_groups,
     failures_path,
-    is_read_from_tables,
     open_table,
     row_order,
     traces_path,
@@ -147,10 +146,10 @@ def _wanted(cell: Cell) -> Wanted:
     return {"model": model, "task": task, "control": control, "budget": budget}
 
 
-def stored_rows(run: Path) -> TableRows | None:
-    """The rows of a run that is read from its tables; ``None`` of one that is read otherwise, or whose tables are of
-    another order than ours."""
-    return TableRows(run) if is_read_from_tables(run) and are_ordered(run) else None
+def stored_rows(folder: Path | None) -> TableRows | None:
+    """The rows of a run whose tables lie in ``folder`` (`thinkcurve.run.Run.stored_in`); ``None`` of one that is not
+    read from tables, or whose tables are of another order than ours."""
+    return TableRows(folder) if folder is not None and are_ordered(folder) else None
 
 
 def are_ordered(run: Path) -> bool:

@@ -20,7 +20,7 @@ from thinkcurve.interop.exports.content import Content
 from thinkcurve.interop.exports.rows import HeldRows, TableRows, are_ordered, stored_rows
 from thinkcurve.merge import compact_run
 from thinkcurve.run import Run, load_run
-from thinkcurve.store import Attempt, Event, Journal, Records, journal_path
+from thinkcurve.store import Attempt, Event, Records, journal_path
 from thinkcurve.tables import compact, read_records, records_of, write_table
 
 RUNS = ("plain", "failed", "private", "effort")
@@ -108,17 +108,6 @@ def test_tables_of_another_order_are_read_whole(change: str, tmp_path: Path) -> 
     changed = {"order": rows[::-1], "twice": [rows[0], *rows]}[change]
     write_table(tables.attempts_path(tmp_path), changed, Attempt)
     assert not are_ordered(tmp_path)
-    assert stored_rows(tmp_path) is None
-
-
-def test_tables_that_lack_what_the_journal_holds_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "SMALL_JOURNAL_BYTES", 0)
-    journal = Journal(tmp_path)
-    journal.append(an_attempt(0), 0.0)
-    compact_run(tmp_path)
-    assert stored_rows(tmp_path) is not None
-    journal.append(an_attempt(1), 0.0)
-    journal.close()
     assert stored_rows(tmp_path) is None
 
 
