@@ -6,6 +6,7 @@ analyses take either (`Table`).
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from thinkcurve.frames import KEY, frame_of, read_column
 from thinkcurve.store import Attempt, Failure, Trace
-from thinkcurve.tables import column_groups, count_rows
+from thinkcurve.tables import column_groups, count_rows, open_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,25 +28,24 @@ Mask = NDArray[np.bool_]
 
 
 class Columns:
-    """The attempts, traces or failures in a Parquet file, R rows; ``rows`` chooses some of them, by their place.
+    """The attempts, traces or failures in a Parquet file, R rows, which are those of when it was opened.
 
     Texts are categories, numbers arrays; a column that the file lacks has its default. Where two rows have one key the
-    last counts, as for `thinkcurve.frames.read_frame`. Raises `UsageError` for a file that cannot be read.
+    last counts, as for `thinkcurve.frames.read_frame`. Raises `UsageError` for a file that cannot be read; where there
+    is none the table is empty.
     """
 
-    def __init__(self, path: Path, record: type[Attempt | Trace | Failure], rows: Rows | None = None) -> None:
+    def __init__(self, path: Path, record: type[Attempt | Trace | Failure]) -> None:
         self._path = path
         self._record = record
-        self._rows = rows
-
-    @classmethod
-    def of(cls, path: Path, record: type[Attempt | Trace | Failure]) -> Columns:
-        """The table in a file."""
-        found = cls(path, record)
-        return found if _is_of_one_row_each(path) else cls(path, record, _last_of_each(found))
+        self._file = open_file(path)
+        self._rows: Rows | None = None
+        self._n_rows = 0 if self._file is None else count_rows(path, self._file)
+        if self._n_rows and not self._is_of_one_row_each():
+            self._rows = np.flatnonzero(~self[KEY].duplicated(keep="last").to_numpy())
 
     def __len__(self) -> int:
-        return count_rows(self._path) if self._rows is None else len(self._rows)
+        return self._n_rows if self._rows is None else len(self._rows)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._record.__struct_fields__)
@@ -71,23 +71,32 @@ class Columns:
 
     def take(self, places: Rows) -> Columns:
         """Some of the rows, by their place."""
-        return Columns(self._path, self._record, places if self._rows is None else self._rows[places])
+        some = copy.copy(self)
+        some._rows = places if self._rows is None else self._rows[places]
+        return some
 
     def _column(self, name: str) -> pd.Series[Any]:
         import pandas as pd
 
         if name not in self:
             raise KeyError(name)
-        if not len(self):
+        if not self._n_rows:
             return frame_of([], self._record)[name]
-        column = pd.Series(read_column(self._path, self._record, name), name=name)
+        column = pd.Series(read_column(self._path, self._record, name, self._file), name=name)
         return column if self._rows is None else column.iloc[self._rows].reset_index(drop=True)
 
     def digests(self, name: str) -> NDArray[np.uint64]:
         """A column of texts as numbers that are the same for the same text, of shape (R,); see `digests_of`."""
-        found = [_digests(group.column(name).to_numpy()) for group in column_groups(self._path, [name])]
-        digests = np.concatenate(found) if found else np.zeros(0, dtype=np.uint64)
+        digests = _joined([_digests(group.column(name).to_numpy()) for group in self._groups([name])])
         return digests if self._rows is None else digests[self._rows]
+
+    def _groups(self, names: list[str]) -> Iterator[Any]:
+        return column_groups(self._path, names, self._file)
+
+    def _is_of_one_row_each(self) -> bool:
+        """Whether no two rows have one key, as far as digests of the keys tell: equal ones never have two digests."""
+        digests = np.sort(_joined([_of_keys(group) for group in self._groups(KEY)]))
+        return not bool((digests[1:] == digests[:-1]).any())
 
 
 def rows_of(table: Table, places: Rows) -> Table:
@@ -107,23 +116,16 @@ def _digests(texts: NDArray[Any]) -> NDArray[np.uint64]:
     return hash_array(np.asarray(texts, dtype=object), categorize=False)
 
 
-def _is_of_one_row_each(path: Path) -> bool:
-    """Whether no two rows have one key, as far as digests of the keys tell: equal ones never have two digests."""
+def _of_keys(group: Any) -> NDArray[np.uint64]:
     from pandas.util import hash_array
 
-    found = []
-    for group in column_groups(path, KEY):
-        digest = np.zeros(group.num_rows, dtype=np.uint64)
-        for name in KEY:
-            column = group.column(name)
-            is_text = name in ("model", "problem")
-            values = column.to_numpy() if is_text else column.cast("float64").to_numpy()
-            digest = digest * np.uint64(1_000_003) + hash_array(values, categorize=is_text)
-        found.append(digest)
-    digests = np.sort(np.concatenate(found)) if found else np.zeros(0, dtype=np.uint64)
-    return not bool((digests[1:] == digests[:-1]).any())
+    digest = np.zeros(group.num_rows, dtype=np.uint64)
+    for name in KEY:
+        column, is_text = group.column(name), name in ("model", "problem")
+        values = column.to_numpy() if is_text else column.cast("float64").to_numpy()
+        digest = digest * np.uint64(1_000_003) + hash_array(values, categorize=is_text)
+    return digest
 
 
-def _last_of_each(table: Columns) -> Rows:
-    """The places of the rows that no later one with the same key replaces."""
-    return np.flatnonzero(~table[KEY].duplicated(keep="last").to_numpy())
+def _joined(parts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.uint64)

@@ -60,8 +60,9 @@ def read_frame(path: Path, record: type[Attempt | Trace | Failure]) -> pd.DataFr
     return frame[~is_again].reset_index(drop=True) if is_again.any() else frame
 
 
-def read_column(path: Path, record: type[Attempt | Trace | Failure], name: str) -> Any:
-    """One column of the table in a file as pandas takes it: a text as categories, of what is not known NaN.
+def read_column(path: Path, record: type[Attempt | Trace | Failure], name: str, file: Any = None) -> Any:
+    """One column of the table in a file as pandas takes it: a text as categories, of what is not known NaN. ``file`` is
+    that of `thinkcurve.tables.open_file`.
 
     Raises `UsageError` as `read_frame` does.
     """
@@ -70,11 +71,11 @@ def read_column(path: Path, record: type[Attempt | Trace | Failure], name: str) 
 
     is_text = bool(arrow_type(record, name) == pa.string())
     try:
-        with open_table(path) as file:
-            if name not in file.schema_arrow.names:
-                return [_default(record, name)] * file.metadata.num_rows
-        with open_table(path, read_dictionary=[name] if is_text else []) as file:
-            column = _checked(file, record, name, None if is_text else arrow_type(record, name))
+        with open_table(path, file) as table:
+            if name not in table.schema_arrow.names:
+                return [_default(record, name)] * table.metadata.num_rows
+        with open_table(path, file, read_dictionary=[name] if is_text else []) as table:
+            column = _checked(table, record, name, None if is_text else arrow_type(record, name))
     except (OSError, pa.ArrowException, ValueError) as error:
         raise unreadable(path, error) from error
     if is_text:

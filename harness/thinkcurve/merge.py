@@ -22,7 +22,7 @@ import msgspec
 from thinkcurve.errors import UsageError
 from thinkcurve.records import Attempt, Event, Failure, Trace
 from thinkcurve.store import Warn, has_journal, read_events
-from thinkcurve.tables import TableWriter, journal_mark, publish, read_tables
+from thinkcurve.tables import TableWriter, by_model, journal_mark, publish, read_tables
 
 CHUNK_BYTES = 32 << 20
 """JSON bytes that are sorted at once; as Python objects they take about twice as much."""
@@ -67,13 +67,8 @@ def compact_run(
             publish(failures, traces, attempts)
             return Counts(attempts.n_rows, traces.n_rows, failures.n_rows)
     except OSError as error:  # what is put aside is written as late as when it is let go
-        raise UsageError(f"cannot write the tables of {run}: {error.strerror or error}") from error
-
-
-def by_model(model: str, problem: str, sample: int, budget: int | None, kind: int = 0) -> Key:
-    """The order of the tables: by model, task, split, index, sample, and budget with none the last."""
-    task, split, index = problem.rsplit("/", 2)
-    return (model, task, split, int(index), sample, budget is None, budget or 0, kind)
+        where = "" if into is None else " among temporary files; TMPDIR says where they go"
+        raise UsageError(f"cannot write the tables of {run}{where}: {error.strerror or error}") from error
 
 
 def by_problem(model: str, problem: str, sample: int, budget: int | None, kind: int = 0) -> Key:

@@ -21,7 +21,7 @@ import msgspec
 from thinkcurve.answers import judged
 from thinkcurve.budget import ThinkingFormat, budget_key, with_think_tags
 from thinkcurve.errors import UsageError
-from thinkcurve.merge import Problems, by_model, compact_run
+from thinkcurve.merge import Problems, compact_run
 from thinkcurve.problem import REFUSAL, Judgement, Reference, Verdict
 from thinkcurve.selection import Chosen, check_tasks, chosen_again, new_sitting
 from thinkcurve.store import (
@@ -33,7 +33,7 @@ from thinkcurve.store import (
     read_manifest,
     write_manifest,
 )
-from thinkcurve.tables import attempts_path, read_past, restore_journal
+from thinkcurve.tables import attempts_path, by_model, read_past, restore_journal
 from thinkcurve.tally import Cell, Tally, cell_of, drawn_of
 from thinkcurve.task import Task
 from thinkcurve.verify.judge import Judge

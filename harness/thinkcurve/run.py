@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from thinkcurve.columns import Table
 
 
-MOST_AT_ONCE = 20_000
+MOST_AT_ONCE = 5_000
 """Attempts of a run that are read at once, so that what happens to its directory later changes nothing of it."""
 
 
@@ -129,8 +129,8 @@ class Run:
         if not self.is_large:
             return Tables(self.attempts, self.traces, self.failures)
         return Tables(
-            Columns.of(attempts_path(self._stored), Attempt),
-            Columns.of(traces_path(self._stored), Trace),
+            Columns(attempts_path(self._stored), Attempt),
+            Columns(traces_path(self._stored), Trace),
             self.failures,
         )
 

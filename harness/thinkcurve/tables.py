@@ -102,10 +102,15 @@ def _remove(path: Path) -> None:
         raise UsageError(f"cannot remove {path}: {error.strerror}") from error
 
 
-def row_order(row: Attempt | Trace | Failure) -> tuple[str, str, str, int, bool, int]:
-    """The order of rows: by model, task, problem, sample and budget."""
-    task, split, index = row.problem.rsplit("/", 2)
-    return (row.model, task, split, int(index) * 1_000_000 + row.sample, row.budget is None, row.budget or 0)
+def row_order(row: Attempt | Trace | Failure) -> tuple[Any, ...]:
+    """The order of rows: `by_model`."""
+    return by_model(row.model, row.problem, row.sample, row.budget)
+
+
+def by_model(model: str, problem: str, sample: int, budget: int | None, kind: int = 0) -> tuple[Any, ...]:
+    """The order of the tables: by model, task, split, index, sample, and budget with none the last."""
+    task, split, index = problem.rsplit("/", 2)
+    return (model, task, split, int(index), sample, budget is None, budget or 0, kind)
 
 
 def restore_journal(run: Path) -> None:
@@ -298,28 +303,29 @@ def read_tables(run: Path) -> Iterator[Event]:
     yield from read_table(run, Failure)
 
 
-def count_rows(path: Path) -> int:
-    """The rows of a table; none where there is no such file."""
+def count_rows(path: Path, file: Any = None) -> int:
+    """The rows of a table; none where there is no such file. ``file`` is that of `open_file`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return int(pq.read_metadata(path).num_rows) if path.exists() else 0
+        return int(pq.read_metadata(file or path).num_rows) if file or path.exists() else 0
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise unreadable(path, error) from error
 
 
-def column_groups(path: Path, columns: Sequence[str]) -> Iterator[Any]:
-    """Some columns of a table as `pyarrow.Table`, a row group at a time; columns that it lacks are all null."""
+def column_groups(path: Path, columns: Sequence[str], file: Any = None) -> Iterator[Any]:
+    """Some columns of a table as `pyarrow.Table`, a row group at a time; columns that it lacks are all null. ``file``
+    is that of `open_file`, where the table is read more than once."""
     import pyarrow as pa
 
-    if not path.exists():
+    if file is None and not path.exists():
         return
     try:
-        with open_table(path) as file:
-            there = [name for name in columns if name in file.schema_arrow.names]
-            for i in range(file.num_row_groups):
-                rows = file.read_row_group(i, columns=there)
+        with open_table(path, file) as table:
+            there = [name for name in columns if name in table.schema_arrow.names]
+            for i in range(table.num_row_groups):
+                rows = table.read_row_group(i, columns=there)
                 for name in columns:
                     rows = rows if name in there else rows.append_column(name, pa.nulls(rows.num_rows, pa.float64()))
                 yield rows
@@ -343,11 +349,25 @@ def read_table(run: Path, record: type[Rows]) -> Iterator[Rows]:
         raise unreadable(path, error) from error
 
 
-def open_table(path: Path, **how: Any) -> Any:
-    """A table as `pyarrow.parquet.ParquetFile`, whose pages are held against their checksums as they are read."""
+def open_file(path: Path) -> Any:
+    """The file of a table that is read more than once, as `pyarrow.OSFile`; ``None`` where there is none.
+
+    What is read of it is one table, also where another one takes its place, or its directory goes.
+    """
+    import pyarrow as pa
+
+    try:
+        return pa.OSFile(str(path)) if path.exists() else None
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def open_table(path: Path, file: Any = None, **how: Any) -> Any:
+    """A table as `pyarrow.parquet.ParquetFile`, whose pages are held against their checksums as they are read; from
+    ``file`` where it is open (`open_file`), and stays so."""
     import pyarrow.parquet as pq
 
-    return pq.ParquetFile(path, page_checksum_verification=True, **how)
+    return pq.ParquetFile(path if file is None else file, page_checksum_verification=True, **how)
 
 
 def unreadable(path: Path, error: Exception) -> UsageError:

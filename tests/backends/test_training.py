@@ -70,6 +70,7 @@ def test_the_seeded_circuits_copy_by_key_before_any_training() -> None:
     assert min(accuracy["chain_op"], accuracy["chain_digit"], accuracy["code_copied"]) > 0.9
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_bit_for_bit() -> None:
     first, second = Trainer(SMALL), Trainer(SMALL)
     assert steps(first, 8) == steps(second, 8)
@@ -81,6 +82,7 @@ def test_another_seed_gives_other_weights() -> None:
     assert steps(Trainer(SMALL), 2) != steps(Trainer(Recipe(tokens=20_000, batch_tokens=512, seed=1)), 2)
 
 
+@pytest.mark.slow
 def test_resuming_equals_never_having_stopped(tmp_path: Path) -> None:
     whole, part = Trainer(SMALL), Trainer(SMALL)
     losses = steps(whole, 12)
@@ -188,6 +190,7 @@ def test_judge_of_code() -> None:
     assert judge(problem, "def f(x): return 1") == (False, False)
 
 
+@pytest.mark.slow
 def test_export_tokenises_as_llama_cpp_does_and_generates_as_torch_does(tmp_path: Path) -> None:
     pytest.importorskip("xllamacpp")
     trainer = Trainer(Recipe(tokens=60_000, batch_tokens=1024))

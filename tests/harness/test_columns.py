@@ -55,7 +55,7 @@ def same(column: pd.Series, whole: pd.Series) -> bool:
 def test_columns_are_those_of_the_whole_table(tmp_path_factory: pytest.TempPathFactory, rows: list[Attempt]) -> None:
     path = attempts_path(tmp_path_factory.mktemp("run"))
     write_table(path, rows, Attempt)
-    whole, columns = read_frame(path, Attempt), Columns.of(path, Attempt)
+    whole, columns = read_frame(path, Attempt), Columns(path, Attempt)
     assert len(columns) == len(whole) == len({row.key for row in rows})
     assert list(columns) == list(whole)
     for name in set(whole) - {"answer_ids"}:
@@ -77,7 +77,7 @@ def test_grids_are_those_of_the_records(tmp_path_factory: pytest.TempPathFactory
     path = attempts_path(tmp_path_factory.mktemp("run"))
     write_table(path, rows, Attempt)
     last = {row.key: row for row in rows}
-    grids = grids_of(Columns.of(path, Attempt))
+    grids = grids_of(Columns(path, Attempt))
     assert {(grid.model, grid.task) for grid in grids} == {(row.model, row.task) for row in last.values()}
     n_found = 0
     for grid in grids:
@@ -98,13 +98,13 @@ def test_a_column_that_an_earlier_version_did_not_write_has_its_default(tmp_path
     import pyarrow.parquet as pq
 
     pq.write_table(pq.read_table(path).drop_columns(["thinking_source", "usd_spent"]), path)
-    columns = Columns.of(path, Attempt)
+    columns = Columns(path, Attempt)
     assert columns["thinking_source"].tolist() == ["ids", "ids"]
     assert columns["usd_spent"].isna().all()
 
 
 def test_a_table_that_is_not_there_is_empty(tmp_path: Path) -> None:
-    columns = Columns.of(traces_path(tmp_path), Trace)
+    columns = Columns(traces_path(tmp_path), Trace)
     assert len(columns) == 0
     assert columns["visibility"].empty
     assert columns[["problem", "sample"]].empty
@@ -116,7 +116,7 @@ def test_a_table_that_is_not_there_is_empty(tmp_path: Path) -> None:
 def test_a_damaged_column_is_said(tmp_path: Path) -> None:
     path = attempts_path(tmp_path)
     write_table(path, [an_attempt(i) for i in range(50)], Attempt)
-    columns = Columns.of(path, Attempt)
+    columns = Columns(path, Attempt)
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(UsageError, match="cannot read"):
         columns["verdict"]

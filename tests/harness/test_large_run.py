@@ -6,7 +6,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from records import a_failure, a_trace, an_attempt
 from thinkcurve import frames, tables
@@ -42,9 +44,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def never_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a model wrote is not read as a whole column, nor any table as a whole."""
 
-    def refuse(path: Path, record: type, name: str) -> Any:
+    def refuse(path: Path, record: type, name: str, file: Any) -> Any:
         assert name not in HELD_WHOLE
-        return frames.read_column(path, record, name)
+        return frames.read_column(path, record, name, file)
 
     def refuse_frame(path: Path, record: type) -> Any:
         assert record is Failure
@@ -159,6 +161,21 @@ def test_of_a_large_run_that_is_not_in_its_tables_others_are_made(
     del found, content
     gc.collect()
     assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_what_is_looked_at_is_one_table_whatever_takes_its_place(run: Path, unwritten: Path) -> None:
+    grid = load_run(unwritten).grids[0]  # its run is gone, and so are the tables that were made for it
+    gc.collect()
+    whole = load_run(ROOT / "results/reference/embedded-sampled")
+    assert np.array_equal(grid.column("total_tokens"), whole.grids[0].column("total_tokens"))
+    compact_run(run)
+    large = load_run(run)
+    content = Content.load(run)
+    assert large.grids[0].problems == whole.grids[0].problems
+    rows = [*whole.records.attempts.values()]
+    tables.compact(run, records_of([replace(row, total_tokens=1) for row in rows[: len(rows) // 2]]))
+    assert large.curves() == whole.curves()
+    assert list(content.every_attempt()) == list(Content(whole).every_attempt())
 
 
 def test_segments_count_as_what_they_hold(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

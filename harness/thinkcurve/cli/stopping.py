@@ -22,13 +22,16 @@ INTERRUPTED, TERMINATED = 130, 143
 GRACE_S = 20.0
 """So long an orderly end may take: Slurm (KillWait) and Kubernetes kill 30 s after SIGTERM."""
 _CODES = {int(signal.SIGINT): INTERRUPTED, int(signal.SIGTERM): TERMINATED}
+WORDS_S = 1.0
+"""So long last words may take: nobody may be reading them."""
 _has_come = False
+_is_ours = False
 
 
 def listen() -> None:
-    """From here on SIGTERM interrupts as Ctrl-C does."""
-    global _has_come
-    _has_come = False
+    """From here on SIGTERM interrupts as Ctrl-C does, and the process is ours to end."""
+    global _has_come, _is_ours
+    _has_come, _is_ours = False, True
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
 
@@ -51,12 +54,14 @@ def _interrupt(_: int, frame: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def in_time(last_words: Callable[[], str]) -> Iterator[None]:
-    """Within it, a signal ends the process after `GRACE_S` in any event, with a line and ``last_words``.
+    """Within it, a signal ends the process after `GRACE_S` at most, with a line and ``last_words``.
 
-    A thread hears of the signal from the interpreter itself (`signal.set_wakeup_fd`): Python's own handlers wait for as
-    long as the main thread is in C code. Once heard it is not taken back by leaving: what runs at exit may hang too.
+    Only of a process that `listen` was called in: a command that a notebook calls does not end that. A thread hears of
+    the signal from the interpreter itself (`signal.set_wakeup_fd`): Python's own handlers wait for as long as the main
+    thread is in C code. Once heard it is not taken back by leaving: what runs at exit may hang too. On Windows it hears
+    nothing while an event loop runs, which takes that for itself.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if not _is_ours or threading.current_thread() is not threading.main_thread():
         yield
         return
     ear, mouth = socket.socketpair()
@@ -76,8 +81,15 @@ def _end_in_time(ear: socket.socket, last_words: Callable[[], str]) -> None:
             ear.close()
             return
     time.sleep(GRACE_S)
-    say(f"\nStopped after {GRACE_S:g} s in which something did not end. {last_words()}")
+    words = threading.Thread(target=_say_last, args=(last_words,), daemon=True)
+    words.start()
+    words.join(WORDS_S)
     os._exit(_CODES[heard[0]])
+
+
+def _say_last(words: Callable[[], str]) -> None:
+    with contextlib.suppress(Exception):  # whoever read them is gone, or so is the disk that they are about
+        say(f"\nStopped after {GRACE_S:g} s in which something did not end. {words()}")
 
 
 if hasattr(os, "register_at_fork"):  # a signal to a process that was forked from this one is none to this one

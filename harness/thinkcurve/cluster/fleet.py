@@ -21,6 +21,7 @@ NAMESPACE = "thinkcurve"
 CONNECT_S = 10.0
 ANSWER_S = 30.0
 """How long a head that takes connections may take to say anything."""
+SILENT = "it does not answer"
 HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
 """What a client of HTTP/2, and so of gRPC, begins with (RFC 9113, section 3.4): the server answers with settings."""
 
@@ -236,13 +237,13 @@ def _check_listens(address: str, head: str) -> None:
             with contextlib.suppress(ConnectionError):  # as a head does that wants TLS: it is alive
                 asked.recv(1)
     except TimeoutError as error:
-        raise UsageError(_no_cluster(address, "it does not answer")) from error
+        raise UsageError(_no_cluster(address, SILENT)) from error
     except (OSError, OverflowError) as error:
         raise UsageError(_no_cluster(address, str(error))) from error
 
 
 def _no_cluster(address: str, why: str) -> str:
-    if address == "auto":
+    if address == "auto" and why != SILENT:
         return "--cluster auto: no Ray cluster runs here; start one (ray start --head), or give --cluster local"
     return f"--cluster {address}: cannot connect ({' '.join(why.split())[:200]})"
 

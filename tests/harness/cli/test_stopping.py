@@ -10,6 +10,7 @@ import pytest
 START = """
 import hashlib, os, signal, sys, time
 from thinkcurve.cli import stopping
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as on a terminal; of `pytest &` it is ignored
 stopping.GRACE_S = 0.5
 stopping.listen()
 """
@@ -71,3 +72,26 @@ def test_a_signal_to_a_forked_process_is_none_to_this_one() -> None:
 def test_left_before_any_signal_it_ends_nothing() -> None:
     script = "with stopping.in_time(str): pass\nprint('ready', flush=True)\ntime.sleep(1)\nsys.exit(7)"
     assert ended(script, None) == (7, "")
+
+
+@pytest.mark.parametrize("words", ["print(1 / 0)", "time.sleep(60)"])
+def test_words_that_nobody_gets_do_not_keep_it(words: str) -> None:
+    """Neither those that cannot be said nor those that take for ever, as into a pipe that is full."""
+    script = STUCK.replace('lambda: "LAST WORDS"', f"lambda: {words}")
+    code, told = ended(script, signal.SIGTERM)
+    assert code == 143
+    assert "Traceback" not in told
+
+
+def test_a_process_that_is_not_ours_is_not_ended() -> None:
+    script = """
+stopping._is_ours = False
+try:
+    with stopping.in_time(lambda: "LAST WORDS"):
+        print("ready", flush=True)
+        time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(2)
+    sys.exit(7)
+"""
+    assert ended(script, signal.SIGTERM) == (7, "")

@@ -8,6 +8,7 @@ unknown: a mean over the known part would flatter.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -79,13 +80,13 @@ SPENT = {"generated_tokens": "generated_spent", "flops": "flops_spent", "usd": "
 """Axes whose spending is recorded, and its column in the tables of attempts and traces."""
 
 
-def ledgers_of(attempts: Table, traces: Table) -> list[Ledger]:
+def ledgers_of(attempts: Table, traces: Table, grids: Sequence[Grid] | None = None) -> list[Ledger]:
     """A ledger for each (model, task, control) of one run, in the table's order.
 
     ``traces`` are those of the run, whose columns are the fields of `thinkcurve.store.Trace`: a run has one control,
-    so its traces are told apart by model and task.
+    so its traces are told apart by model and task. ``grids`` are those of the attempts, where they have been made.
     """
-    return [_ledger(grid, traces) for grid in grids_of(attempts)]
+    return [_ledger(grid, traces) for grid in (grids_of(attempts) if grids is None else grids)]
 
 
 def _ledger(grid: Grid, traces: Table) -> Ledger:

@@ -136,13 +136,13 @@ def _spread(replicates: Floats) -> Floats:
 def _jackknife(statistic: Statistic, n_problems: int, groups: NDArray[Any] | None) -> Floats:
     """The statistic without each unit, of shape (units, ...): some at a time, never all by all.
 
-    More than `MOST_UNITS` are collected into `BLOCKS` of every so many-th unit, as Efron and Narasimhan 2020 do (J.
-    Computational and Graphical Statistics 29:608-619): unit by unit the work grows with their square.
+    More than `MOST_UNITS` are collected into `BLOCKS` at random, after Efron and Narasimhan 2020 (J. Computational and
+    Graphical Statistics 29:608-619): unit by unit the work grows with their square.
     """
     units = units_of(n_problems, groups)
     n_units = int(units.max()) + 1
     if n_units > MOST_UNITS:
-        units, n_units = units % BLOCKS, BLOCKS
+        units, n_units = np.random.default_rng(0).permutation(n_units)[units] % BLOCKS, BLOCKS
     step = max(1, CHUNK_VALUES // n_problems)
     parts = []
     for start in range(0, n_units, step):

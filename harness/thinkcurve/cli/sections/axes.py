@@ -32,7 +32,7 @@ MOST = 6
 
 def results(runs: Sequence[Run]) -> list[Ledger]:
     """A ledger for each curve of each run."""
-    return [ledger for run in runs for ledger in ledgers_of(run.tables.attempts, run.tables.traces)]
+    return [ledger for run in runs for ledger in ledgers_of(run.tables.attempts, run.tables.traces, run.grids)]
 
 
 def lines(ledger: Ledger) -> Iterable[RenderableType]:

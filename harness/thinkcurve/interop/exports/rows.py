@@ -14,13 +14,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from thinkcurve.budget import Budget
-from thinkcurve.merge import by_model
+from thinkcurve.frames import KEY
 from thinkcurve.records import Attempt, Failure, Records, Trace
 from thinkcurve.tables import (
     arrow_type,
     attempts_path,
+    by_model,
     column_groups,
     failures_path,
+    open_file,
     open_table,
     row_order,
     traces_path,
@@ -28,8 +30,6 @@ from thinkcurve.tables import (
 )
 from thinkcurve.tally import Cell, cell_of
 
-KEY = ("model", "problem", "sample", "budget")
-"""Columns that rows are ordered by."""
 CELL = ("model", "task", "control", "budget")
 """Columns that name a point."""
 AT_ONCE = 1000
@@ -86,37 +86,74 @@ class HeldRows:
 
     def failures(self, wanted: Wanted) -> Iterator[Failure]:
         """The failures with these fields."""
-        for failure in self._records.failures.values():
+        for failure in sorted(self._records.failures.values(), key=row_order):
             if all(getattr(failure, name) == value for name, value in wanted.items()):
                 yield failure
 
 
+class _Table(NamedTuple):
+    """A table, and its file as `thinkcurve.tables.open_file` has it."""
+
+    path: Path
+    file: Any
+
+    @classmethod
+    def of(cls, path: Path) -> _Table:
+        return cls(path, open_file(path))
+
+    def groups(self, names: Sequence[str]) -> Iterator[Any]:
+        return iter(()) if self.file is None else column_groups(self.path, names, self.file)
+
+    def is_ordered(self, record: type[msgspec.Struct]) -> bool:
+        """Whether its rows stand in the order of `thinkcurve.tables.by_model`, no key twice."""
+        last: Any = ()
+        for group in self.groups(KEY):
+            if any(group.schema.field(name).type != arrow_type(record, name) for name in KEY):
+                return False
+            try:
+                for row in _tuples(group, KEY):
+                    key = by_model(*row)
+                    if key <= last:
+                        return False
+                    last = key
+            except (AttributeError, TypeError, ValueError):  # a name that is no problem's
+                return False
+        return True
+
+
 class TableRows:
-    """The rows of the tables of a run, which must be in their order (`are_ordered`)."""
+    """The rows of the tables of a run, which must be in their order (`is_ordered`): those of when it was made."""
 
     def __init__(self, run: Path) -> None:
-        self._run = run
+        self._attempts, self._traces, self._failures = (
+            _Table.of(path(run)) for path in (attempts_path, traces_path, failures_path)
+        )
+
+    @cached_property
+    def is_ordered(self) -> bool:
+        """Whether attempts and traces are in the order that tables have."""
+        return self._attempts.is_ordered(Attempt) and self._traces.is_ordered(Trace)
 
     @cached_property
     def cells(self) -> Sequence[Cell]:
         """The points that have attempts, in the order of their first ones."""
         found: dict[Cell, None] = {}
-        for group in column_groups(attempts_path(self._run), CELL):
+        for group in self._attempts.groups(CELL):
             found |= dict.fromkeys(_tuples(group, CELL))
         return list(found)
 
     def attempts(self, cell: Cell) -> Iterator[Attempt]:
         """The attempts of a point, by problem and sample."""
-        return _records(attempts_path(self._run), Attempt, _wanted(cell))
+        return _records(self._attempts, Attempt, _wanted(cell))
 
     def problems(self, cell: Cell) -> list[str]:
         """The problems of a point's attempts, each once."""
-        rows = _rows(attempts_path(self._run), [_wanted(cell)], ["problem"])
+        rows = _rows(self._attempts, [_wanted(cell)], ["problem"])
         return list(dict.fromkeys(row["problem"] for row in rows))
 
     def thoughts(self, cell: Cell) -> Iterator[tuple[Attempt, str | None]]:
         """The attempts of a point, each with the thinking before it, where the whole of that is known."""
-        found = self._traces(cell)
+        found = self._thoughts(cell)
         unit, thought = next(found, _END)
         for attempt in self.attempts(cell):
             mine = _unit(attempt.model, attempt.problem, attempt.sample)
@@ -126,14 +163,14 @@ class TableRows:
 
     def failures(self, wanted: Wanted) -> Iterator[Failure]:
         """The failures with these fields."""
-        return _records(failures_path(self._run), Failure, wanted)
+        return _records(self._failures, Failure, wanted)
 
-    def _traces(self, cell: Cell) -> Iterator[tuple[Any, Thought]]:
+    def _thoughts(self, cell: Cell) -> Iterator[tuple[Any, Thought]]:
         """What was thought for a point, by unit: for its budget, and then for all."""
         model, task, _, budget = cell
         budgets: list[Budget] = list(dict.fromkeys((budget, None)))
         wanted = [{"model": model, "task": task, "budget": one} for one in budgets]
-        for row in _rows(traces_path(self._run), wanted, ["model", "problem", "sample", "thinking_tokens", "text"]):
+        for row in _rows(self._traces, wanted, ["model", "problem", "sample", "thinking_tokens", "text"]):
             yield _unit(row["model"], row["problem"], row["sample"]), Thought(row["thinking_tokens"], row["text"])
 
 
@@ -149,27 +186,8 @@ def _wanted(cell: Cell) -> Wanted:
 def stored_rows(folder: Path | None) -> TableRows | None:
     """The rows of a run whose tables lie in ``folder`` (`thinkcurve.run.Run.stored_in`); ``None`` of one that is not
     read from tables, or whose tables are of another order than ours."""
-    return TableRows(folder) if folder is not None and are_ordered(folder) else None
-
-
-def are_ordered(run: Path) -> bool:
-    """Whether a run's attempts and traces are in the order of `thinkcurve.tables.row_order`, no key twice."""
-    return _is_ordered(attempts_path(run), Attempt) and _is_ordered(traces_path(run), Trace)
-
-
-def _is_ordered(path: Path, record: type[msgspec.Struct]) -> bool:
-    if not path.exists():
-        return True
-    last: Any = ()
-    for group in column_groups(path, KEY):
-        if any(group.schema.field(name).type != arrow_type(record, name) for name in KEY):
-            return False
-        for row in _tuples(group, KEY):
-            key = by_model(*row)
-            if key <= last:
-                return False
-            last = key
-    return True
+    rows = None if folder is None else TableRows(folder)
+    return rows if rows is not None and rows.is_ordered else None
 
 
 def _unit(model: str, problem: str, sample: int) -> Any:
@@ -181,26 +199,26 @@ def _tuples(table: Any, names: Sequence[str]) -> Iterable[Any]:
     return zip(*(table.column(name).to_pylist() for name in names), strict=True)
 
 
-def _records(path: Path, record: type[Any], wanted: Wanted) -> Iterator[Any]:
+def _records(table: _Table, record: type[Any], wanted: Wanted) -> Iterator[Any]:
     """The rows of a table with these values as records."""
     kind = {"event": record.__name__.lower()}
     try:
-        for row in _rows(path, [wanted]):
+        for row in _rows(table, [wanted]):
             yield msgspec.convert({**kind, **row}, record)
     except msgspec.ValidationError as error:
-        raise unreadable(path, error) from error
+        raise unreadable(table.path, error) from error
 
 
-def _rows(path: Path, wanted: Sequence[Wanted], columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+def _rows(table: _Table, wanted: Sequence[Wanted], columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
     """The rows of a table with any of these sets of values, in its order, a row group at a time; some of their columns,
     or all."""
     import pyarrow as pa
 
-    if not path.exists():
+    if table.file is None:
         return
     needed = None if columns is None else list(dict.fromkeys([*columns, *wanted[0]]))
     try:
-        with open_table(path) as file:
+        with open_table(*table) as file:
             for i in range(file.num_row_groups):
                 if not any(_may_hold(file.metadata.row_group(i), one) for one in wanted):
                     continue
@@ -209,7 +227,7 @@ def _rows(path: Path, wanted: Sequence[Wanted], columns: Sequence[str] | None = 
                 for batch in rows.to_batches(AT_ONCE):
                     yield from batch.to_pylist()
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        raise unreadable(path, error) from error
+        raise unreadable(table.path, error) from error
 
 
 def _condition(wanted: Sequence[Wanted]) -> Any:

@@ -137,12 +137,13 @@ def test_intervals_of_a_skewed_ratio_cover_it() -> None:
     assert 0.92 < covered / 1000 < 0.97
 
 
-@pytest.mark.parametrize("n_groups", [None, 400])
+@pytest.mark.parametrize(("n_groups", "period", "n_blocks"), [(None, 1, 750), (900, 1, 400), (None, 20, 750)])
 def test_blocks_of_units_tell_the_jackknife_what_units_do(
-    n_groups: int | None, monkeypatch: pytest.MonkeyPatch
+    n_groups: int | None, period: int, n_blocks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(4)
-    costs = rng.lognormal(0, 1.5, size=(1200, 2))
+    costs = rng.lognormal(0, 1.5, size=(3000, 2))
+    costs[:, 0] *= np.where(np.arange(len(costs)) % period == 0, 1, 0.3)  # subjects that come by turns
     groups = None if n_groups is None else np.sort(rng.integers(n_groups, size=len(costs)))
     n_asked = []
 
@@ -154,15 +155,15 @@ def test_blocks_of_units_tell_the_jackknife_what_units_do(
     n_by_unit = sum(n_asked)
     n_asked.clear()
     monkeypatch.setattr(resample, "MOST_UNITS", 300)
-    monkeypatch.setattr(resample, "BLOCKS", 200)
+    monkeypatch.setattr(resample, "BLOCKS", n_blocks)
     by_block = bootstrap(ratio, len(costs), groups=groups)
     n_units = len(costs) if groups is None else len(np.unique(groups))
-    assert n_by_unit - sum(n_asked) == n_units - 200
+    assert n_by_unit - sum(n_asked) == n_units - n_blocks
     width = by_unit.high - by_unit.low
     assert by_block.value == by_unit.value
-    assert by_block.low == pytest.approx(by_unit.low, abs=0.03 * float(width[0]))
-    assert by_block.high == pytest.approx(by_unit.high, abs=0.03 * float(width[0]))
+    assert by_block.low == pytest.approx(by_unit.low, abs=0.01 * float(width[0]))
+    assert by_block.high == pytest.approx(by_unit.high, abs=0.01 * float(width[0]))
     monkeypatch.setattr(resample, "_quantile_t", lambda off, level: np.full(off.shape[1:], ndtri((1 + level) / 2)))
     monkeypatch.setattr(resample, "_jackknife", lambda *_: np.zeros((200, 1)))
     unaccelerated = bootstrap(ratio, len(costs), groups=groups)
-    assert abs(unaccelerated.high - by_unit.high) > 5 * abs(by_block.high - by_unit.high)  # blocks tell the skewness
+    assert abs(unaccelerated.high - by_unit.high) > 2.5 * abs(by_block.high - by_unit.high)  # blocks tell the skewness

@@ -17,7 +17,7 @@ from records import a_failure, a_trace, an_attempt
 from thinkcurve import tables
 from thinkcurve.interop.exports import FORMATS
 from thinkcurve.interop.exports.content import Content
-from thinkcurve.interop.exports.rows import HeldRows, TableRows, are_ordered, stored_rows
+from thinkcurve.interop.exports.rows import HeldRows, TableRows, stored_rows
 from thinkcurve.merge import compact_run
 from thinkcurve.run import Run, load_run
 from thinkcurve.store import Attempt, Event, Records, journal_path
@@ -97,17 +97,17 @@ def test_rows_of_tables_are_those_of_records(events: list[Event], group_bytes: i
             assert list(stored.thoughts(cell)) == list(held.thoughts(cell))
             assert stored.problems(cell) == held.problems(cell)
         for wanted in ({}, {"budget": None}, {"model": "n", "budget": 64}):
-            assert sorted(stored.failures(wanted), key=str) == sorted(held.failures(wanted), key=str)
+            assert list(stored.failures(wanted)) == list(held.failures(wanted))
 
 
 @pytest.mark.parametrize("change", ["order", "twice"])
 def test_tables_of_another_order_are_read_whole(change: str, tmp_path: Path) -> None:
     rows = [an_attempt(0), an_attempt(1), an_attempt(2)]
     compact(tmp_path, records_of([a_trace(0), *rows]))
-    assert are_ordered(tmp_path)
+    assert TableRows(tmp_path).is_ordered
     changed = {"order": rows[::-1], "twice": [rows[0], *rows]}[change]
     write_table(tables.attempts_path(tmp_path), changed, Attempt)
-    assert not are_ordered(tmp_path)
+    assert not TableRows(tmp_path).is_ordered
     assert stored_rows(tmp_path) is None
 
 
