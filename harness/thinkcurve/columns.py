@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Table: TypeAlias = "pd.DataFrame | Columns"
 
-Rows = NDArray[np.int64]
+Places = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 
@@ -39,7 +39,7 @@ class Columns:
         self._path = path
         self._record = record
         self._file = open_file(path)
-        self._rows: Rows | None = None
+        self._rows: Places | None = None
         self._n_rows = 0 if self._file is None else count_rows(path, self._file)
         if self._n_rows and not self._is_of_one_row_each():
             self._rows = np.flatnonzero(~self[KEY].duplicated(keep="last").to_numpy())
@@ -69,7 +69,7 @@ class Columns:
             return pd.DataFrame({each: self._column(each) for each in name})
         return self.take(np.flatnonzero(np.asarray(name)))
 
-    def take(self, places: Rows) -> Columns:
+    def take(self, places: Places) -> Columns:
         """Some of the rows, by their place."""
         some = copy.copy(self)
         some._rows = places if self._rows is None else self._rows[places]
@@ -99,7 +99,7 @@ class Columns:
         return not bool((digests[1:] == digests[:-1]).any())
 
 
-def rows_of(table: Table, places: Rows) -> Table:
+def rows_of(table: Table, places: Places) -> Table:
     """Some rows of a table, by their place, numbered anew."""
     return table.take(places) if isinstance(table, Columns) else table.iloc[places].reset_index(drop=True)
 

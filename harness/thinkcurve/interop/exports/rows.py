@@ -111,7 +111,7 @@ class _Table(NamedTuple):
             if any(group.schema.field(name).type != arrow_type(record, name) for name in KEY):
                 return False
             try:
-                for row in _tuples(group, KEY):
+                for row in _cells_of(group, KEY):
                     key = by_model(*row)
                     if key <= last:
                         return False
@@ -139,7 +139,7 @@ class TableRows:
         """The points that have attempts, in the order of their first ones."""
         found: dict[Cell, None] = {}
         for group in self._attempts.groups(CELL):
-            found |= dict.fromkeys(_tuples(group, CELL))
+            found |= dict.fromkeys(_cells_of(group, CELL))
         return list(found)
 
     def attempts(self, cell: Cell) -> Iterator[Attempt]:
@@ -195,7 +195,7 @@ def _unit(model: str, problem: str, sample: int) -> Any:
     return by_model(model, problem, sample, None)[:5]
 
 
-def _tuples(table: Any, names: Sequence[str]) -> Iterable[Any]:
+def _cells_of(table: Any, names: Sequence[str]) -> Iterable[Any]:
     return zip(*(table.column(name).to_pylist() for name in names), strict=True)
 
 
